@@ -1,0 +1,303 @@
+//! The settings of a sidecar, validated.
+//!
+//! `sidecar.toml` needs nothing: every setting has a default, and `config/sidecar.toml` documents all of them. It
+//! is read once; the credentials file is what reloads.
+//!
+//! Not here: what TOML may say ([`file`]), how it becomes these types ([`validate`]), where it is looked for
+//! (`cli`).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::secret::{AccessToken, ApiKey, ApplicationId};
+use crate::vonage::hosts::Host;
+
+pub mod file;
+pub mod units;
+pub mod validate;
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where callers reach us. Never empty.
+    pub listen: Vec<Listen>,
+    /// Where operators reach us.
+    pub admin: Admin,
+    /// Where the secrets are.
+    pub credentials: Credentials,
+    /// How Vonage is reached.
+    pub upstream: Upstream,
+    /// How a refusal is survived.
+    pub fallback: Fallback,
+    /// Sizes.
+    pub limits: Limits,
+    /// Waits.
+    pub timeouts: Timeouts,
+    /// Threads.
+    pub runtime: Runtime,
+    /// What is written down.
+    pub log: Log,
+}
+
+/// Where a listener is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// Both loopback addresses at this port: some callers try `::1` first, some only know `127.0.0.1`.
+    Localhost {
+        /// The port; 0 lets the system choose one for both.
+        port: u16,
+    },
+    /// Exactly this one.
+    Ip(SocketAddr),
+}
+
+impl Address {
+    /// Whether only this machine can reach it.
+    pub fn is_loopback(self) -> bool {
+        match self {
+            Self::Localhost { .. } => true,
+            Self::Ip(address) => address.ip().is_loopback(),
+        }
+    }
+
+    /// The socket addresses to bind, the first being the one that must work.
+    pub fn sockets(self) -> Vec<SocketAddr> {
+        match self {
+            Self::Localhost { port } => {
+                vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)]
+            }
+            Self::Ip(address) => vec![address],
+        }
+    }
+}
+
+/// One `[[listen]]`. Account, application and host are limits, not defaults.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Where. Loopback only, until a caller can be told from another.
+    pub address: Address,
+    /// Only this account may be used here.
+    pub account: Option<ApiKey>,
+    /// Only this application may be used here.
+    pub application: Option<ApplicationId>,
+    /// Everything goes to this host.
+    pub host: Option<Host>,
+    /// Names of the parts of the management plane that are open here.
+    pub allow: Vec<String>,
+    /// `Host` values served beside the loopback names and the known Vonage hosts, lower case, without port.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Where operators reach us.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Everything, loopback only.
+    pub address: Address,
+    /// A second listener for the kubelet and Prometheus.
+    pub observe: Option<Observe>,
+}
+
+/// `[admin.observe]`: probes and metrics by GET on any address; status and prove only with a token.
+#[derive(Debug, Clone)]
+pub struct Observe {
+    /// Where; any address.
+    pub address: Address,
+    /// Tokens that open `/status` and `POST /prove`, at most two, so that they can be rotated. None: closed.
+    pub tokens: Vec<AccessToken>,
+}
+
+/// Where the secrets are and how they are treated.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The file.
+    pub file: PathBuf,
+    /// How long a value that left the file is kept; zero drops it at once.
+    pub retire: Duration,
+    /// Whether a file that others may read is refused.
+    pub modes: Modes,
+}
+
+/// What to do with a credentials file whose mode is wider than 0640.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modes {
+    /// Say so once.
+    Warn,
+    /// Do not read it.
+    Strict,
+}
+
+/// How Vonage is reached.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// The region that regional rows go to.
+    pub region: Option<Region>,
+    /// What is offered in the TLS handshake.
+    pub http2: Http2,
+    /// The way out.
+    pub proxy: Proxy,
+    /// Roots beside those of the system, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Hosts that are replaced by another origin.
+    pub hosts: BTreeMap<Host, Origin>,
+}
+
+/// A Vonage region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Region {
+    /// United States.
+    Us,
+    /// Europe.
+    Eu,
+    /// Asia and Pacific.
+    Ap,
+}
+
+/// Whether HTTP/2 is offered upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Http2 {
+    /// By ALPN, HTTP/1.1 when the peer prefers it.
+    Offered,
+    /// HTTP/1.1 only.
+    Off,
+}
+
+/// The egress proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proxy {
+    /// As `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+    Environment,
+    /// Direct.
+    None,
+    /// This `http://host:port`.
+    Url(http::Uri),
+}
+
+/// Another origin in place of a Vonage host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Whether TLS is spoken.
+    pub transport: Transport,
+    /// Name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// How bytes travel to an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// In the clear: an emulator or a gateway on this machine.
+    Plain,
+    /// In TLS, always verified.
+    Tls,
+}
+
+/// How a refusal is survived.
+#[derive(Debug, Clone, Copy)]
+pub struct Fallback {
+    /// How long a request waits for a newer file when everything held is refused; zero never waits.
+    pub hold: Duration,
+}
+
+/// Sizes, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Body kept for a second attempt.
+    pub replay: usize,
+    /// All kept bodies together.
+    pub replay_memory: usize,
+    /// Request head.
+    pub head: usize,
+    /// Callers' connections at once.
+    pub connections: usize,
+}
+
+/// Waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Until the socket is connected.
+    pub connect: Duration,
+    /// Until the TLS session stands, connect included.
+    pub handshake: Duration,
+    /// Until a caller's head is complete.
+    pub caller_head: Duration,
+    /// Until the head of an answer.
+    pub answer_head: Duration,
+    /// Without a byte of a body in either direction.
+    pub idle: Duration,
+    /// For a whole request; none is no limit.
+    pub total: Option<Duration>,
+    /// For requests under way when the process is told to end.
+    pub drain: Duration,
+}
+
+/// Threads.
+#[derive(Debug, Clone, Copy)]
+pub struct Runtime {
+    /// Worker threads.
+    pub workers: usize,
+}
+
+/// What is written down.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// How it looks.
+    pub format: LogFormat,
+    /// Whether each request is a line.
+    pub access: Access,
+    /// What is written: a `tracing` filter such as `info` or `vonage_sidecar=debug`.
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Whether each request is a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// One line a request.
+    On,
+    /// Only what goes wrong.
+    Off,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: vec![Listen::at(Address::Localhost { port: 8787 })],
+            admin: Admin { address: Address::Localhost { port: 9787 }, observe: None },
+            credentials: Credentials { file: PathBuf::from("credentials.toml"), retire: Duration::from_mins(15), modes: Modes::Warn },
+            upstream: Upstream { region: None, http2: Http2::Offered, proxy: Proxy::Environment, ca_file: None, hosts: BTreeMap::new() },
+            fallback: Fallback { hold: Duration::from_secs(5) },
+            limits: Limits { replay: 1 << 20, replay_memory: 64 << 20, head: 64 << 10, connections: 10_000 },
+            timeouts: Timeouts {
+                connect: Duration::from_secs(3),
+                handshake: Duration::from_secs(8),
+                caller_head: Duration::from_secs(10),
+                answer_head: Duration::from_mins(2),
+                idle: Duration::from_mins(1),
+                total: None,
+                drain: Duration::from_secs(8),
+            },
+            runtime: Runtime { workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(2)) },
+            log: Log { format: LogFormat::Auto, access: Access::On, filter: "info".to_owned() },
+        }
+    }
+}
+
+impl Listen {
+    /// A listener without limits.
+    pub fn at(address: Address) -> Self {
+        Self { address, account: None, application: None, host: None, allow: Vec::new(), allowed_hosts: Vec::new() }
+    }
+}
