@@ -172,10 +172,25 @@ impl Snapshot {
     }
 }
 
+/// All held values of a kind as far as ordering goes.
+pub fn candidates<V>(slots: &[Slot<V>]) -> Vec<standing::Candidate> {
+    slots.iter().map(|slot| standing::Candidate { uid: slot.uid, place: slot.place }).collect()
+}
+
+/// A name for a held value in logs and answers: the provider's id, else its place.
+pub fn name_of<V>(slot: &Slot<V>) -> String {
+    match (&slot.label.id, slot.place) {
+        (Some(id), Place::File(_) | Place::Retiring { .. }) => id.to_string(),
+        (None, Place::File(position)) => format!("secrets[{position}]"),
+        (None, Place::Retiring { .. }) => "retiring".to_owned(),
+    }
+}
+
 pub mod file;
 pub mod linger;
 pub mod read;
 pub mod reload;
+pub mod restraint;
 pub mod standing;
 pub mod store;
 pub mod usage;

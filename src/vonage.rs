@@ -6,5 +6,6 @@
 
 pub mod endpoints;
 pub mod hosts;
+pub mod parameters;
 pub mod probe;
 pub mod refusal;

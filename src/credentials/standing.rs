@@ -36,6 +36,18 @@ pub enum Standing {
     Refused,
 }
 
+impl Standing {
+    /// One word for logs, metrics and `/status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Untested => "untested",
+            Self::Good => "good",
+            Self::Suspect => "suspect",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What one attempt taught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lesson {
@@ -89,6 +101,7 @@ impl Default for Record {
 pub struct Standings {
     records: HashMap<(Uid, Host), Record>,
     tried_out: HashMap<Host, Instant>,
+    last_accepted: Option<Instant>,
 }
 
 impl Standings {
@@ -121,13 +134,19 @@ impl Standings {
         let class = match (record.standing, retiring) {
             (Standing::Good, false) => Class::Good,
             (Standing::Untested, false) => Class::Untested,
-            (Standing::Good | Standing::Untested, true) => Class::Retiring,
+            (Standing::Good, true) => Class::RetiringGood,
+            (Standing::Untested, true) => Class::RetiringUntested,
             (Standing::Suspect, _) => Class::Suspect,
             (Standing::Refused, _) => Class::Refused,
         };
-        // Among refused ones the one refused longest ago goes first: it had most time to become live.
+        // Among refused ones the one refused longest ago goes first: it had most time to become live. Among those that
+        // retire the one that left the file last does.
         let refused_at = if class == Class::Refused { record.moved } else { None };
-        Rank { class, refused_at, position }
+        let left = match candidate.place {
+            Place::File(_) => None,
+            Place::Retiring { until } => Some(std::cmp::Reverse(until)),
+        };
+        Rank { class, refused_at, left, position }
     }
 
     fn record(&self, uid: Uid, host: Host) -> Record {
@@ -160,7 +179,7 @@ impl Standings {
 
     /// Whether any value of the account was accepted anywhere within `span`.
     pub fn any_accepted_within(&self, span: Duration, now: Instant) -> bool {
-        self.records.values().any(|record| record.accepted.is_some_and(|at| now.saturating_duration_since(at) <= span))
+        self.last_accepted.is_some_and(|at| now.saturating_duration_since(at) <= span)
     }
 
     /// Learns from one attempt that was sent at `sent`. `file` holds the values of the file in its order: they decide
@@ -181,6 +200,7 @@ impl Standings {
     /// An acceptance of the first slot counts at once, unless another value of the file works and this one was out.
     fn accept(&mut self, uid: Uid, host: Host, mut record: Record, file: &[Uid], now: Instant) -> Moved {
         record.accepted = Some(now);
+        self.last_accepted = Some(now);
         let was_out = matches!(record.standing, Standing::Refused | Standing::Suspect);
         let is_first = file.first() == Some(&uid);
         let other_works = file.iter().any(|other| *other != uid && self.standing(*other, host) == Standing::Good);
@@ -233,7 +253,8 @@ impl Standings {
         let mut due = Vec::new();
         for uid in file.into_iter().take(winner) {
             let record = self.records.entry((uid, host)).or_default();
-            let at = *record.probe_due.get_or_insert(now);
+            // The first look at a value is spread over a second: many sidecars see a new file at one instant.
+            let at = *record.probe_due.get_or_insert(now + PROBE_FIRST.mul_f64(jitter.clamp(0.0, 1.0)));
             if at <= now {
                 record.probe_due = Some(now + record.probe_wait.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0));
                 record.probe_wait = (record.probe_wait * 2).min(PROBE_LAST);
@@ -244,11 +265,11 @@ impl Standings {
     }
 
     /// When the next probe of a value of the file is due at `host`, if one stands before the one in use.
-    pub fn next_probe(&self, candidates: &[Candidate], host: Host) -> Option<Instant> {
+    pub fn next_probe(&self, candidates: &[Candidate], host: Host, now: Instant) -> Option<Instant> {
         let file: Vec<Uid> =
             candidates.iter().filter(|candidate| matches!(candidate.place, Place::File(_))).map(|candidate| candidate.uid).collect();
         let winner = file.iter().position(|uid| self.standing(*uid, host) == Standing::Good).unwrap_or(file.len());
-        file.iter().take(winner).filter_map(|uid| self.record(*uid, host).probe_due).min()
+        file.iter().take(winner).map(|uid| self.record(*uid, host).probe_due.unwrap_or(now)).min()
     }
 
     /// Hosts that any value of the account was used at.
@@ -284,7 +305,8 @@ pub enum Moved {
 enum Class {
     Good,
     Untested,
-    Retiring,
+    RetiringGood,
+    RetiringUntested,
     Suspect,
     Refused,
 }
@@ -293,5 +315,6 @@ enum Class {
 struct Rank {
     class: Class,
     refused_at: Option<Instant>,
+    left: Option<std::cmp::Reverse<Instant>>,
     position: usize,
 }

@@ -3,22 +3,48 @@
 //! A snapshot is published by one pointer swap; whoever waits for something newer is woken by it. The opinion of an
 //! account is shared by all its generations, behind a lock that is never held across an await.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::restraint::Restraint;
 use super::standing::Standings;
 use super::{Generation, Snapshot};
 
 /// What we think of the values of one account, shared by all generations of it.
 #[derive(Debug, Default)]
-pub struct Opinion(Mutex<Standings>);
+pub struct Opinion {
+    standings: Mutex<Standings>,
+    restraint: Mutex<Restraint>,
+    restrained: AtomicBool,
+}
 
 impl Opinion {
-    /// Reads or changes it. Never hold it across an await.
+    /// Reads or changes the standings. Never hold it across an await.
     pub fn lock(&self) -> MutexGuard<'_, Standings> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads or changes the restraint. Never hold it across an await.
+    pub fn restraint<T>(&self, act: impl FnOnce(&mut Restraint) -> T) -> T {
+        let mut restraint = self.restraint.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = act(&mut restraint);
+        self.restrained.store(!restraint.is_idle(), Ordering::Release);
+        outcome
+    }
+
+    /// Something was accepted or rose. Costs one load while nothing restrains the account.
+    pub fn hope(&self) {
+        if self.restrained.load(Ordering::Acquire) {
+            self.restraint(Restraint::hope);
+        }
+    }
+
+    /// Whether anything restrains the account.
+    pub fn is_restrained(&self) -> bool {
+        self.restrained.load(Ordering::Acquire)
     }
 }
 

@@ -122,6 +122,11 @@ impl Tee {
         self.lock().kept.is_some()
     }
 
+    /// Whether the caller said how long it is.
+    pub fn length_is_known(&self) -> bool {
+        http_body::Body::size_hint(&self.lock().incoming).exact().is_some()
+    }
+
     /// How the caller's side stands.
     pub fn source(&self) -> Source {
         self.lock().source

@@ -1,0 +1,153 @@
+//! Takes every credential of the caller off a request: headers, query, and the body on the rows that may carry one.
+//!
+//! What was taken is kept as [`Claims`], since it says whose request this is. The values themselves are only
+//! compared, never forwarded and never shown.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Uri};
+use zeroize::Zeroizing;
+
+use super::{form, json};
+use crate::vonage::endpoints::{Endpoint, Scheme};
+use crate::vonage::parameters;
+
+/// A request head without any credential of the caller, with path and query only in its target.
+#[derive(Debug, Clone)]
+pub struct Stripped {
+    head: Parts,
+}
+
+impl Stripped {
+    /// The head.
+    pub fn head(&self) -> &Parts {
+        &self.head
+    }
+
+    /// The body was rewritten and has this length now.
+    pub fn set_length(&mut self, bytes: usize) {
+        let length = HeaderValue::from(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.head.headers.insert(CONTENT_LENGTH, length);
+    }
+}
+
+/// What the caller said about itself.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// The keys it named, Basic user first, then parameters.
+    pub keys: Vec<String>,
+    /// The secrets it presented.
+    pub secrets: Vec<Zeroizing<String>>,
+    /// Whether it sent a bearer token.
+    pub bearer: Bearer,
+}
+
+/// Whether a bearer token came with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bearer {
+    /// None.
+    #[default]
+    Absent,
+    /// At least one.
+    Present,
+}
+
+/// Why a body cannot be cleaned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It begins as a JSON object and is none.
+    #[error("the body begins as a JSON object but is cut short or malformed")]
+    Json,
+}
+
+/// Cleans the head. On a pass-through row the caller's own credential stays.
+pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
+    let mut claims = Claims::default();
+    if endpoint.schemes.contains(&Scheme::PassThrough) {
+        return (Stripped { head }, claims);
+    }
+    authorization(&mut head.headers, &mut claims);
+    if let Some(query) = head.uri.query() {
+        let (rest, taken) = form::take(query.as_bytes(), parameters::of(endpoint));
+        for (name, value) in taken {
+            claims.parameter(name, value);
+        }
+        if let Some(rest) = rest {
+            head.uri = with_query(head.uri.path(), &rest);
+        }
+    }
+    (Stripped { head }, claims)
+}
+
+/// Cleans a whole body of a row that may carry a credential in it. What it *is* decides, not what `Content-Type`
+/// says: a form under `application/json` is what a real SDK sends. Returns the new body when something was taken.
+pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut Claims) -> Result<Option<Bytes>, Unreadable> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Ok(None);
+    }
+    let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
+    let names = parameters::of(endpoint);
+    let begins = text.trim_start().bytes().next();
+    let (rest, taken) = match begins {
+        Some(b'{') => match json::take(text, names) {
+            Ok((rest, taken)) => (rest.map(String::into_bytes), taken),
+            Err(json::NotAnObject) => return Err(Unreadable::Json),
+        },
+        // Lists, texts and multipart bodies have no parameters of ours.
+        Some(b'[' | b'"' | b'-') | None => return Ok(None),
+        Some(_) => form::take(body, names),
+    };
+    for (name, value) in taken {
+        claims.parameter(name, value);
+    }
+    Ok(rest.map(Bytes::from))
+}
+
+impl Claims {
+    fn parameter(&mut self, name: &'static str, value: String) {
+        match name {
+            parameters::KEY | parameters::KEY_ALIAS => self.keys.push(value),
+            parameters::SECRET | parameters::SECRET_ALIAS => self.secrets.push(Zeroizing::new(value)),
+            // A signature names nobody.
+            _signature => {}
+        }
+    }
+}
+
+fn authorization(headers: &mut HeaderMap, claims: &mut Claims) {
+    for value in headers.get_all(AUTHORIZATION) {
+        credential(value, claims);
+    }
+    headers.remove(AUTHORIZATION);
+}
+
+fn credential(value: &HeaderValue, claims: &mut Claims) {
+    let Ok(text) = value.to_str() else { return };
+    let (scheme, rest) = text.trim_start().split_once(' ').unwrap_or((text, ""));
+    if scheme.eq_ignore_ascii_case("bearer") {
+        claims.bearer = Bearer::Present;
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return;
+    }
+    let Ok(pair) = STANDARD.decode(rest.trim()).map(Zeroizing::new) else { return };
+    let Ok(pair) = std::str::from_utf8(&pair) else { return };
+    let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
+    claims.keys.push(user.to_owned());
+    claims.secrets.push(Zeroizing::new(password.to_owned()));
+}
+
+/// Path and query again; the remaining bytes were part of a valid target before.
+fn with_query(path: &str, query: &[u8]) -> Uri {
+    let mut target = String::with_capacity(path.len() + 1 + query.len());
+    target.push_str(path);
+    if !query.is_empty() {
+        target.push('?');
+        target.push_str(std::str::from_utf8(query).unwrap_or_default());
+    }
+    PathAndQuery::try_from(target).map_or_else(|_| Uri::default(), Uri::from)
+}

@@ -1,0 +1,228 @@
+//! What can keep a request from its answer, by whose fault it is, with a stable code and a remedy.
+//!
+//! These become answers of our own ([`super::answer`]); a refusal of the provider that is passed on is never one of
+//! them. Names of secrets, paths and values never appear in the words.
+
+use http::StatusCode;
+
+use crate::upstream::{ConnectError, SendError};
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The caller's: 4xx.
+    Caller,
+    /// Ours: 500, 501, 503.
+    Sidecar,
+    /// The provider's or the way there: 502, 504.
+    Upstream,
+}
+
+/// Why a request was not answered by the provider.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.description().what)]
+pub enum Fault {
+    /// Not HTTP/1.1.
+    Malformed,
+    /// A head larger than the limit.
+    HeadTooLarge,
+    /// A method that no Vonage API has.
+    Method,
+    /// CONNECT or TRACE.
+    MethodNever,
+    /// A target that is not a path.
+    Target,
+    /// A target longer than 16 KiB.
+    TargetTooLong,
+    /// No `Host`, or two, or one that is not a name.
+    HostMalformed,
+    /// A `Host` that is neither ours nor Vonage's.
+    HostForeign,
+    /// A page in a browser.
+    Browser,
+    /// A path that means different things to different readers.
+    PathAmbiguous,
+    /// A framing that could be read in two ways.
+    Framing,
+    /// An expectation other than `100-continue`.
+    Expectation,
+    /// A protocol change that we do not make.
+    Upgrade,
+    /// A body longer than anything Vonage takes.
+    BodyTooLong,
+    /// A body that must be looked at is longer than the replay limit.
+    BodyTooLongToRead,
+    /// A body that must be looked at and cannot be read.
+    BodyUnreadable,
+    /// The caller's body broke off or its framing is wrong.
+    BodyBroken,
+    /// The caller's body stopped coming.
+    BodyStalled,
+    /// A part of the management plane that is not open here.
+    Management(&'static str),
+    /// Two different keys on one request.
+    KeysDiffer,
+    /// A key that we do not hold.
+    KeyUnknown,
+    /// A key that this listener does not serve.
+    KeyLimited,
+    /// A host that this listener does not serve.
+    HostLimited,
+    /// The endpoint takes only a scheme that we cannot inject.
+    Scheme,
+    /// No valid credentials file was seen yet.
+    NoCredentials,
+    /// There is no connection to Vonage.
+    Connect(#[source] ConnectError),
+    /// The exchange failed.
+    Send(#[source] SendError),
+    /// The second attempt failed after it was begun: whether it was executed is not known.
+    OutcomeUnknown(#[source] SendError),
+    /// The answer broke off before any of it was passed on.
+    AnswerBroken,
+    /// The whole request took longer than allowed.
+    Total,
+    /// The caller left.
+    CallerGone,
+}
+
+/// How a fault is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Description {
+    /// Status of the answer.
+    pub status: StatusCode,
+    /// Stable name.
+    pub code: &'static str,
+    /// What happened.
+    pub what: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+impl Fault {
+    /// Whose fault it is.
+    pub fn source_of_it(&self) -> Source {
+        let status = self.description().status.as_u16();
+        match status {
+            400..=499 => Source::Caller,
+            502 | 504 => Source::Upstream,
+            _own => Source::Sidecar,
+        }
+    }
+
+    /// Its status, code and words.
+    pub fn description(&self) -> Description {
+        let (status, code, what, remedy) = self.row();
+        Description { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, what, remedy }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one table, a row a fault: it reads better whole")]
+    fn row(&self) -> (u16, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Malformed => (
+                400,
+                "request_malformed",
+                "the request is not well-formed HTTP/1.1",
+                "use an HTTP client library with an http:// base URL; this port does not speak TLS",
+            ),
+            Self::HeadTooLarge => {
+                (431, "head_too_large", "the request head is larger than limits.head or has more than 100 headers", "send fewer or shorter headers")
+            }
+            Self::Method => (405, "method_not_allowed", "no Vonage API has this method", "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"),
+            Self::MethodNever => (
+                405,
+                "method_not_allowed",
+                "CONNECT and TRACE are not served",
+                "set the SDK's base URL to this address instead of using it as a proxy",
+            ),
+            Self::Target => (400, "target_malformed", "the request target is not a path", "send the path alone, beginning with /"),
+            Self::TargetTooLong => (414, "target_too_long", "the request target is longer than 16 KiB", "send long parameters in the body"),
+            Self::HostMalformed => {
+                (400, "host_malformed", "the request has no usable Host header, or more than one", "send one Host header with a name and a port")
+            }
+            Self::HostForeign => (
+                421,
+                "host_foreign",
+                "the Host header names neither this machine nor a Vonage host",
+                "use localhost or 127.0.0.1 in the base URL, or add the name to allowed_hosts of the listener",
+            ),
+            Self::Browser => {
+                (403, "browser_refused", "a web page may not call this address", "call from a server program; no page may spend the account's money")
+            }
+            Self::PathAmbiguous => {
+                (400, "path_ambiguous", "the path means one thing as it is written and another when it is resolved", "write the path in its plain form")
+            }
+            Self::Framing => (
+                400,
+                "framing_ambiguous",
+                "the length of the body can be read in two ways",
+                "send either one Content-Length or Transfer-Encoding: chunked",
+            ),
+            Self::Expectation => (417, "expectation_failed", "only the expectation 100-continue is known", "remove the Expect header"),
+            Self::Upgrade => (501, "upgrade_not_supported", "protocol upgrades are not passed on", "connect to the provider directly for WebSockets"),
+            Self::BodyTooLong => (413, "body_too_long", "the body is longer than any Vonage API takes", "send less"),
+            Self::BodyTooLongToRead => (
+                413,
+                "body_too_long_to_read",
+                "this endpoint may carry credentials in its body, so it is read whole, and it is longer than limits.replay",
+                "send less, or raise limits.replay in sidecar.toml",
+            ),
+            Self::BodyUnreadable => {
+                (400, "body_unreadable", "the body begins as a JSON object but is cut short or malformed", "send a complete JSON object or a form")
+            }
+            Self::BodyBroken => (400, "body_broken", "the body broke off or its framing is wrong", "send the whole body with the length it says"),
+            Self::BodyStalled => (408, "body_stalled", "no byte of the body came for timeouts.idle", "send the body without long pauses"),
+            Self::Management(_) => (
+                403,
+                "management_plane",
+                "this call makes or changes credentials or who pays, which apps may not do here",
+                "call the provider directly with an operator's credentials, or allow this part by name in the listener's allow",
+            ),
+            Self::KeysDiffer => (400, "keys_differ", "the request names two different API keys", "name one API key on a request"),
+            Self::KeyUnknown => {
+                (403, "key_unknown", "the API key of the request is not in the credentials file", "use a key of the file, or add the account to it")
+            }
+            Self::KeyLimited => (403, "key_not_served", "this listener serves another account", "use the listener of that account"),
+            Self::HostLimited => (403, "host_not_served", "this listener serves another Vonage host", "use a listener without that limit"),
+            Self::Scheme => (
+                501,
+                "scheme_not_supported",
+                "this endpoint takes a credential of a kind that this version does not inject",
+                "call the provider directly for this endpoint",
+            ),
+            Self::NoCredentials => (
+                503,
+                "no_credentials",
+                "no valid credentials file has been read yet",
+                "see /status on the admin address, or run vonage-sidecar check",
+            ),
+            Self::Connect(error) => (connect_status(error), error.code(), "Vonage could not be reached; nothing was sent", error.remedy()),
+            Self::Send(error) => (send_status(error), error.code(), "no answer of Vonage could be had", error.remedy()),
+            Self::OutcomeUnknown(error) => (
+                send_status(error),
+                "outcome_unknown",
+                "the second attempt failed after it was begun: whether the request was executed is not known",
+                "find out whether it was executed before sending it again",
+            ),
+            Self::AnswerBroken => (
+                502,
+                "answer_broken",
+                "the answer of Vonage broke off before any of it was passed on; the request may have been executed",
+                "find out whether it was executed before sending it again",
+            ),
+            Self::Total => (504, "total_timeout", "the request took longer than timeouts.total", "raise timeouts.total in sidecar.toml"),
+            Self::CallerGone => (499, "caller_gone", "the caller left before the answer", "nothing to do"),
+        }
+    }
+}
+
+fn connect_status(error: &ConnectError) -> u16 {
+    if error.is_timeout() { 504 } else { 502 }
+}
+
+fn send_status(error: &SendError) -> u16 {
+    match error {
+        SendError::Timeout => 504,
+        SendError::NotProcessed(_) | SendError::ClosedBeforeAnswer(_) | SendError::Failed(_) => 502,
+    }
+}

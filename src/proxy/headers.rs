@@ -1,0 +1,147 @@
+//! Which headers do not travel: hop-by-hop both ways, what steers or tells on callers upstream.
+//!
+//! This comes before injection, never after: a caller may name `Authorization` in `Connection`.
+//! Facts: RFC 9110 §7.6.1 (hop-by-hop), §10.1.1 (`Expect`); RFC 9113 §8.2.2 (HTTP/2 has none of them).
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+
+/// Meant for one connection only. `Proxy-Authorization` and its kin speak to us, never to the provider.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
+}
+
+/// Not for a third party, or able to make another request of this one.
+fn is_not_upstream(name: &str) -> bool {
+    matches!(
+        name,
+        "host"
+            | "expect"
+            | "forwarded"
+            | "via"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-proto"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-real-ip"
+            | "cookie"
+            | "sec-fetch-site"
+            | "sec-fetch-mode"
+            | "sec-fetch-dest"
+            | "sec-fetch-user"
+            | "x-http-method-override"
+            | "x-http-method"
+            | "x-method-override"
+            | "x-original-url"
+            | "x-rewrite-url"
+    )
+}
+
+/// Makes a caller's headers fit for upstream.
+pub fn to_upstream(headers: &mut HeaderMap) {
+    drop_named(headers);
+    drop_where(headers, |name| is_hop_by_hop(name) || is_not_upstream(name));
+}
+
+/// Makes an answer's headers fit for the caller. `Alt-Svc` would lead a caller around us.
+pub fn to_caller(headers: &mut HeaderMap) {
+    drop_named(headers);
+    drop_where(headers, |name| is_hop_by_hop(name) || name == "alt-svc");
+}
+
+/// One pass over the few headers that are there, instead of a look-up for each one that might be.
+fn drop_where(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name.as_str())).cloned().collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
+
+/// What `Connection` names is hop-by-hop as well. A framing header is decided on by its own rules.
+fn drop_named(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        for name in named(headers) {
+            if name != CONTENT_LENGTH {
+                headers.remove(name);
+            }
+        }
+    }
+}
+
+fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+}
+
+/// Cuts what the caller accepts down to the encodings that an answer can be judged in. `gzip` goes if `judged` says
+/// that every answer of the row is read.
+pub fn accept_encoding(headers: &mut HeaderMap, judged: JudgedAnswers) {
+    let Some(value) = headers.get(http::header::ACCEPT_ENCODING) else { return };
+    let gzip = value.to_str().is_ok_and(|text| text.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip")));
+    let kept = match (judged, gzip) {
+        (JudgedAnswers::Refusals, true) => HeaderValue::from_static("gzip, identity"),
+        (JudgedAnswers::Refusals, false) | (JudgedAnswers::All, true | false) => HeaderValue::from_static("identity"),
+    };
+    headers.insert(http::header::ACCEPT_ENCODING, kept);
+}
+
+/// Which answers of a row are read to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JudgedAnswers {
+    /// Also those of status 200.
+    All,
+    /// Refusals only.
+    Refusals,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connection_names_goes_and_the_rest_stays() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-one"),
+            ("connection", "Authorization"),
+            ("x-one", "1"),
+            ("authorization", "Basic x"),
+            ("x-two", "2"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("content-type", "a/b"),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        to_upstream(&mut headers);
+        let left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x-two", "content-type"]);
+    }
+
+    #[test]
+    fn encodings_that_cannot_be_judged_are_not_asked_for() {
+        let check = |asked: &'static str, judged, expected: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(asked));
+            accept_encoding(&mut headers, judged);
+            assert_eq!(headers[http::header::ACCEPT_ENCODING], expected);
+        };
+        check("br, gzip;q=0.5, zstd", JudgedAnswers::Refusals, "gzip, identity");
+        check("br", JudgedAnswers::Refusals, "identity");
+        check("gzip", JudgedAnswers::All, "identity");
+    }
+}

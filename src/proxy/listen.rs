@@ -1,0 +1,266 @@
+//! Listeners and connections of callers: bind, accept, serve, drain.
+//!
+//! hyper's defaults are not a safe proxy: the backlog is deepened, a half-closed caller is served, an idle connection
+//! has no buffers yet, the number of connections is bounded so that descriptors are left for the credentials file.
+//! A panic ends its own connection only.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Request;
+use http::header::{CONNECTION, HeaderValue};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Proxy;
+use super::socket::{AFTERMATH, Caller, Departure, Pace, Socket, departure};
+use crate::config::{Address, Listen, Settings};
+use crate::shutdown::Shutdown;
+
+/// Connections that the kernel completes before we accept them: hyper's usual 128 makes a burst wait for seconds.
+const BACKLOG: u32 = 4096;
+/// Tries to find a port that is free on both loopback addresses.
+const PORT_TRIES: usize = 32;
+/// A head has at most so many headers.
+const MOST_HEADERS: usize = 100;
+/// After a failed accept (descriptors used up, usually) others get time to end.
+const BREATHER: Duration = Duration::from_millis(50);
+/// A draining process ends when nothing was under way for this long.
+const QUIET: Duration = Duration::from_millis(250);
+/// Descriptors that are left for files, admin, the runtime.
+const RESERVED: usize = 64;
+
+/// Why a listener is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    /// Where.
+    pub address: SocketAddr,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Listeners that are bound and not yet served.
+#[derive(Debug)]
+pub struct Bound {
+    listeners: Vec<(TcpListener, Arc<Listen>)>,
+}
+
+/// Binds an address. Of both loopback addresses the second may be missing: not every machine has IPv6.
+pub fn bind_address(address: Address) -> Result<Vec<TcpListener>, BindError> {
+    match address {
+        Address::Ip(address) => Ok(vec![bind_socket(address)?]),
+        Address::Localhost { port } => bind_localhost(port),
+    }
+}
+
+fn bind_localhost(port: u16) -> Result<Vec<TcpListener>, BindError> {
+    let v4 = |port| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port);
+    let v6 = |port| SocketAddr::new(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), port);
+    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        let first = bind_socket(v4(port))?;
+        let chosen = first.local_addr().map_err(|source| BindError { address: v4(port), source })?.port();
+        match bind_socket(v6(chosen)) {
+            Ok(second) => return Ok(vec![first, second]),
+            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && tries > 1 => tries -= 1,
+            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => return Err(error),
+            Err(error) => {
+                tracing::info!(address = %error.address, cause = %error.source, "no IPv6 loopback: listening on IPv4 alone");
+                return Ok(vec![first]);
+            }
+        }
+    }
+}
+
+fn bind_socket(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|source| BindError { address, source })
+}
+
+impl Bound {
+    /// Binds every data listener.
+    pub fn bind(listens: &[Listen]) -> Result<Self, BindError> {
+        let mut listeners = Vec::new();
+        for listen in listens {
+            let rules = Arc::new(listen.clone());
+            listeners.extend(bind_address(listen.address)?.into_iter().map(|listener| (listener, Arc::clone(&rules))));
+        }
+        Ok(Self { listeners })
+    }
+
+    /// Where they are.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect()
+    }
+
+    /// Serves until the process drains: then new connections are still accepted, since apps that end open some, until
+    /// nothing is under way or the drain time is over. A second signal ends everything at once.
+    pub async fn serve(self, proxy: Arc<Proxy>, settings: &Settings, shutdown: Shutdown) {
+        let server = Arc::new(Server {
+            proxy,
+            shutdown: shutdown.clone(),
+            pace: Pace { head: settings.timeouts.caller_head, idle: settings.timeouts.idle },
+            head: settings.limits.head,
+            in_flight: Arc::new(AtomicUsize::new(0)),
+            places: Arc::new(Semaphore::new(places(settings.limits.connections))),
+        });
+        let mut accepting = tokio::task::JoinSet::new();
+        for (listener, listen) in self.listeners {
+            accepting.spawn(Arc::clone(&server).accept(listener, listen));
+        }
+        shutdown.draining().await;
+        tokio::select! {
+            () = server.quiet() => tracing::info!("drained"),
+            () = tokio::time::sleep(settings.timeouts.drain) => {
+                tracing::warn!(in_flight = server.in_flight.load(Ordering::Acquire), "drain time is over: cutting what is left");
+            }
+            () = shutdown.now() => tracing::warn!("told twice: ending now"),
+        }
+    }
+}
+
+/// Each caller's connection may need one upstream; some descriptors are kept for everything else.
+fn places(wanted: usize) -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let descriptors = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let possible = (descriptors.saturating_sub(RESERVED.min(descriptors / 2)) / 2).max(1);
+    if possible < wanted {
+        tracing::warn!(wanted, possible, descriptors, "fewer connections than limits.connections: raise the limit of open files");
+    }
+    wanted.min(possible)
+}
+
+#[derive(Debug)]
+struct Server {
+    proxy: Arc<Proxy>,
+    shutdown: Shutdown,
+    pace: Pace,
+    head: usize,
+    in_flight: Arc<AtomicUsize>,
+    places: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Ends when nothing has been under way for a while.
+    async fn quiet(&self) {
+        let mut since = crate::clock::now();
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            tick.tick().await;
+            let now = crate::clock::now();
+            if self.in_flight.load(Ordering::Acquire) > 0 {
+                since = now;
+            } else if now.saturating_duration_since(since) >= QUIET {
+                return;
+            }
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener, listen: Arc<Listen>) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _peer)) => {
+                    let connection = Arc::clone(&self).connection(stream, Arc::clone(&listen), place);
+                    tokio::spawn(connection);
+                }
+                Err(error) => {
+                    tracing::warn!(cause = %error, "accept failed");
+                    tokio::time::sleep(BREATHER).await;
+                }
+            }
+        }
+    }
+
+    /// One connection, from its first byte to its end.
+    async fn connection(self: Arc<Self>, stream: TcpStream, listen: Arc<Listen>, place: OwnedSemaphorePermit) {
+        let _counted = Counted::new(&self.proxy);
+        let _place = place;
+        // Without this an answer's last piece could wait for an acknowledgement; it only costs speed if it fails.
+        let _slow = stream.set_nodelay(true);
+        // Buffers are made when there is something to read: an idle connection costs a descriptor and a task.
+        if tokio::time::timeout(self.pace.head.max(self.pace.idle), stream.readable()).await.is_err() {
+            return;
+        }
+        let stream = Arc::new(stream);
+        let caller = Caller::new(Arc::clone(&self.in_flight));
+        let socket = Socket::new(Arc::clone(&stream), Arc::clone(&caller), self.pace);
+        let service = {
+            let (server, caller) = (Arc::clone(&self), Arc::clone(&caller));
+            service_fn(move |request| Arc::clone(&server).request(request, Arc::clone(&listen), Arc::clone(&caller)))
+        };
+        let mut builder = http1::Builder::new();
+        builder.half_close(true).max_buf_size(self.head.max(8192)).max_headers(MOST_HEADERS);
+        let serving = builder.serve_connection(TokioIo::new(socket), service);
+        tokio::pin!(serving);
+        let gone = departure(&stream);
+        tokio::pin!(gone);
+        let draining = self.shutdown.draining();
+        tokio::pin!(draining);
+        let mut drains = self.shutdown.is_draining();
+        loop {
+            tokio::select! {
+                ended = serving.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(cause = %super::exchange::causes(&error), "connection of a caller ended early");
+                    }
+                    return;
+                }
+                () = gone.as_mut() => return match caller.leaves() {
+                    Departure::Finishes => {
+                        let _verdict = tokio::time::timeout(AFTERMATH, serving).await;
+                    }
+                    Departure::Cancels => {}
+                },
+                () = draining.as_mut(), if !drains => {
+                    drains = true;
+                    serving.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+
+    async fn request(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        listen: Arc<Listen>,
+        caller: Arc<Caller>,
+    ) -> Result<http::Response<super::answer::AnswerBody>, Infallible> {
+        let mut answer = self.proxy.handle(request, &listen, &caller).await;
+        if self.shutdown.is_draining() {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(answer)
+    }
+}
+
+/// The gauge of open connections.
+struct Counted(Arc<Proxy>);
+
+impl Counted {
+    fn new(proxy: &Arc<Proxy>) -> Self {
+        proxy.metrics.connection_opened();
+        Self(Arc::clone(proxy))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.connection_closed();
+    }
+}
