@@ -14,6 +14,8 @@ use std::time::Duration;
 use crate::secret::{AccessToken, ApiKey, ApplicationId};
 use crate::vonage::hosts::Host;
 
+pub use crate::vonage::hosts::Region;
+
 pub mod file;
 pub mod units;
 pub mod validate;
@@ -141,17 +143,6 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     /// Hosts that are replaced by another origin.
     pub hosts: BTreeMap<Host, Origin>,
-}
-
-/// A Vonage region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Region {
-    /// United States.
-    Us,
-    /// Europe.
-    Eu,
-    /// Asia and Pacific.
-    Ap,
 }
 
 /// Whether HTTP/2 is offered upstream.

@@ -1,7 +1,7 @@
 //! Everything known about the provider, and nothing else: hosts, endpoints, what a refusal looks like, free calls.
 //!
 //! No other room contains a Vonage host name, path or error code (the emulator has its own copy, so that a mistake
-//! here is seen there). Facts: the provider's OpenAPI files, its guides, and the answers that its own gateway
+//! here is seen there). Facts: the provider's own descriptions, its guides, and the answers that its own gateway
 //! tests assert; each row names its source.
 
 pub mod endpoints;

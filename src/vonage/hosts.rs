@@ -1,7 +1,7 @@
 //! The hosts that the provider answers on.
 //!
 //! A [`Host`] can only be one of these, so a credential cannot be sent anywhere else by construction.
-//! Facts: server lists of the OpenAPI files, regional guides of Voice, Messages and Users, gateway tests.
+//! Facts: server lists of the API descriptions, regional guides of Voice, Messages and Users, gateway tests.
 
 use std::fmt;
 
@@ -67,6 +67,15 @@ impl Host {
     /// api.opentok.com.
     pub const OPENTOK: Self = Self(5);
 
+    const API_US: Self = Self(7);
+    const API_EU: Self = Self(8);
+    const API_AP: Self = Self(9);
+    const VONAGE_US: Self = Self(10);
+    const VONAGE_AP: Self = Self(11);
+    const VOICE_US: Self = Self(17);
+    const VOICE_EU: Self = Self(19);
+    const VOICE_AP: Self = Self(21);
+
     /// The host of this name, in any case. A port is not part of a name.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|host| host.name().eq_ignore_ascii_case(name))
@@ -88,6 +97,75 @@ impl Host {
     }
 }
 
+/// A Vonage region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Region {
+    /// United States.
+    Us,
+    /// Europe.
+    Eu,
+    /// Asia and Pacific.
+    Ap,
+}
+
+impl Region {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Us, Self::Eu, Self::Ap];
+
+    /// The region's copy of api.nexmo.com: api-us, api-eu, api-ap .nexmo.com (server list of the Messages file).
+    pub fn nexmo(self) -> Host {
+        match self {
+            Self::Us => Host::API_US,
+            Self::Eu => Host::API_EU,
+            Self::Ap => Host::API_AP,
+        }
+    }
+
+    /// The region's copy of api-eu.vonage.com: api-us, api-eu, api-ap .vonage.com.
+    pub fn vonage(self) -> Host {
+        match self {
+            Self::Us => Host::VONAGE_US,
+            Self::Eu => Host::EUROPE,
+            Self::Ap => Host::VONAGE_AP,
+        }
+    }
+
+    /// Where Voice, Users and Conversations of the region live: api-us-3 (na-east), api-eu-3 (eu-west), api-ap-3
+    /// (apac-sng) .vonage.com. The other three (api-us-4 and so on) are chosen by label.
+    pub fn voice(self) -> Host {
+        match self {
+            Self::Us => Host::VOICE_US,
+            Self::Eu => Host::VOICE_EU,
+            Self::Ap => Host::VOICE_AP,
+        }
+    }
+}
+
+/// What a caller asks for with the first label of a host name (`api-eu.localhost`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// This host, whatever the path.
+    Host(Host),
+    /// This region: the name stands for hosts of nexmo.com and of vonage.com, and the path's row picks.
+    Region(Region),
+}
+
+/// What a label asks for, in any case. It is the first label of a known host; `api` is api.nexmo.com, and
+/// `opentok` is api.opentok.com, which would otherwise share that label.
+pub fn labelled(label: &str) -> Option<Label> {
+    match label.to_ascii_lowercase().as_str() {
+        "api-us" => Some(Label::Region(Region::Us)),
+        "api-eu" => Some(Label::Region(Region::Eu)),
+        "api-ap" => Some(Label::Region(Region::Ap)),
+        "opentok" => Some(Label::Host(Host::OPENTOK)),
+        label => Host::all().find(|host| first_label(host.name()) == label).map(Label::Host),
+    }
+}
+
+fn first_label(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(first, _)| first)
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -97,5 +175,64 @@ impl fmt::Display for Host {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_means_the_hosts_that_its_doc_names() {
+        for (region, word) in [(Region::Us, "us"), (Region::Eu, "eu"), (Region::Ap, "ap")] {
+            assert_eq!(region.nexmo().name(), format!("api-{word}.nexmo.com"));
+            assert_eq!(region.vonage().name(), format!("api-{word}.vonage.com"));
+            assert_eq!(region.voice().name(), format!("api-{word}-3.vonage.com"));
+        }
+    }
+
+    #[test]
+    fn the_named_hosts_are_those_of_their_docs() {
+        let names = [Host::REST, Host::API, Host::EUROPE, Host::VIDEO, Host::SANDBOX, Host::OPENTOK].map(Host::name);
+        assert_eq!(
+            names,
+            [
+                "rest.nexmo.com",
+                "api.nexmo.com",
+                "api-eu.vonage.com",
+                "video.api.vonage.com",
+                "messages-sandbox.nexmo.com",
+                "api.opentok.com"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_host_is_found_by_its_name_in_any_case_and_by_nothing_longer() {
+        for host in Host::all() {
+            assert_eq!(Host::named(&host.name().to_ascii_uppercase()), Some(host));
+            assert_eq!(Host::named(&format!("{host}.attacker.example")), None);
+            assert_eq!(Host::named(&format!("x{host}")), None);
+        }
+    }
+
+    #[test]
+    fn every_host_can_be_asked_for_by_a_label() {
+        for host in Host::all() {
+            let label = if host == Host::OPENTOK { "opentok" } else { first_label(host.name()) };
+            let reached = match labelled(&label.to_ascii_uppercase()) {
+                Some(Label::Host(found)) => found == host,
+                Some(Label::Region(region)) => [region.nexmo(), region.vonage()].contains(&host),
+                None => false,
+            };
+            assert!(reached, "{label} does not lead to {host}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_no_host_has_asks_for_nothing() {
+        for label in ["", "localhost", "nexmo", "api-", "api-eu-9", "rest.nexmo"] {
+            assert_eq!(labelled(label), None, "{label:?}");
+        }
     }
 }
