@@ -3,7 +3,10 @@
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod hardening;
+pub mod metrics;
 pub mod problem;
 pub mod secret;
+pub mod shutdown;
 pub mod upstream;
 pub mod vonage;
