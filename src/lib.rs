@@ -8,5 +8,6 @@ pub mod metrics;
 pub mod problem;
 pub mod secret;
 pub mod shutdown;
+pub mod telemetry;
 pub mod upstream;
 pub mod vonage;
