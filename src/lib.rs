@@ -1,5 +1,6 @@
 //! vonage-sidecar: a local reverse proxy that keeps Vonage API credentials current.
 
+pub mod admin;
 pub mod clock;
 pub mod config;
 pub mod credentials;
