@@ -1,10 +1,18 @@
 //! vonage-sidecar: a local reverse proxy that keeps Vonage API credentials current.
 
+pub mod admin;
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod files;
+pub mod hardening;
 pub mod inject;
+pub mod metrics;
 pub mod problem;
+pub mod prove;
+pub mod proxy;
 pub mod secret;
+pub mod shutdown;
+pub mod telemetry;
 pub mod upstream;
 pub mod vonage;

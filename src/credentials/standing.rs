@@ -172,6 +172,12 @@ impl Standings {
         known.peek().is_some() && known.all(|(_, record)| record.standing == Standing::Refused)
     }
 
+    /// Since when `uid` is refused, if any host refuses it.
+    pub fn refused_since(&self, uid: Uid) -> Option<Instant> {
+        let refusals = self.records.iter().filter(|((of, _), record)| *of == uid && record.standing == Standing::Refused);
+        refusals.filter_map(|(_, record)| record.moved).min()
+    }
+
     /// Whether `uid` was accepted at `host` within `span`.
     pub fn accepted_within(&self, uid: Uid, host: Host, span: Duration, now: Instant) -> bool {
         self.record(uid, host).accepted.is_some_and(|at| now.saturating_duration_since(at) <= span)
