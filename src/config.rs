@@ -8,9 +8,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::problem::Problems;
 use crate::secret::{AccessToken, ApiKey, ApplicationId};
 use crate::vonage::hosts::Host;
 
@@ -20,8 +21,16 @@ pub mod file;
 pub mod units;
 pub mod validate;
 
+/// Reads settings: those of the text and the defaults of the others, with what somebody should look at; or
+/// everything that is wrong. Paths in the text are relative to the directory of `path`.
+pub fn parse(path: &Path, text: &str) -> Result<(Settings, Problems), Problems> {
+    // Editors on Windows begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    validate::settings(path, text, file::read(path, text)?)
+}
+
 /// Everything that can be set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Where callers reach us. Never empty.
     pub listen: Vec<Listen>,
@@ -76,7 +85,7 @@ impl Address {
 }
 
 /// One `[[listen]]`. Account, application and host are limits, not defaults.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listen {
     /// Where. Loopback only, until a caller can be told from another.
     pub address: Address,
@@ -93,7 +102,7 @@ pub struct Listen {
 }
 
 /// Where operators reach us.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Everything, loopback only.
     pub address: Address,
@@ -102,16 +111,36 @@ pub struct Admin {
 }
 
 /// `[admin.observe]`: probes and metrics by GET on any address; status and prove only with a token.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Observe {
     /// Where; any address.
     pub address: Address,
     /// Tokens that open `/status` and `POST /prove`, at most two, so that they can be rotated. None: closed.
-    pub tokens: Vec<AccessToken>,
+    pub tokens: Vec<Token>,
+}
+
+/// A token of the sidecar itself, or where it is.
+#[derive(Debug, Clone)]
+pub enum Token {
+    /// In the settings.
+    Value(AccessToken),
+    /// In this file, read when tokens are loaded.
+    File(PathBuf),
+}
+
+impl PartialEq for Token {
+    /// In a time that does not depend on where two values differ.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Value(one), Self::Value(two)) => one.same_as(two),
+            (Self::File(one), Self::File(two)) => one == two,
+            (Self::Value(_), Self::File(_)) | (Self::File(_), Self::Value(_)) => false,
+        }
+    }
 }
 
 /// Where the secrets are and how they are treated.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Credentials {
     /// The file.
     pub file: PathBuf,
@@ -131,7 +160,7 @@ pub enum Modes {
 }
 
 /// How Vonage is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
     /// The region that regional rows go to.
     pub region: Option<Region>,
@@ -186,14 +215,14 @@ pub enum Transport {
 }
 
 /// How a refusal is survived.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fallback {
     /// How long a request waits for a newer file when everything held is refused; zero never waits.
     pub hold: Duration,
 }
 
 /// Sizes, in bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Body kept for a second attempt.
     pub replay: usize,
@@ -206,7 +235,7 @@ pub struct Limits {
 }
 
 /// Waits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Until the socket is connected.
     pub connect: Duration,
@@ -225,14 +254,14 @@ pub struct Timeouts {
 }
 
 /// Threads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Runtime {
     /// Worker threads.
     pub workers: usize,
 }
 
 /// What is written down.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Log {
     /// How it looks.
     pub format: LogFormat,
@@ -267,7 +296,7 @@ impl Default for Settings {
         Self {
             listen: vec![Listen::at(Address::Localhost { port: 8787 })],
             admin: Admin { address: Address::Localhost { port: 9787 }, observe: None },
-            credentials: Credentials { file: PathBuf::from("credentials.toml"), retire: Duration::from_mins(15), modes: Modes::Warn },
+            credentials: Credentials { file: PathBuf::from("credentials.toml"), retire: Duration::from_secs(15 * 60), modes: Modes::Warn },
             upstream: Upstream { region: None, http2: Http2::Offered, proxy: Proxy::Environment, ca_file: None, hosts: BTreeMap::new() },
             fallback: Fallback { hold: Duration::from_secs(5) },
             limits: Limits { replay: 1 << 20, replay_memory: 64 << 20, head: 64 << 10, connections: 10_000 },
@@ -275,8 +304,8 @@ impl Default for Settings {
                 connect: Duration::from_secs(3),
                 handshake: Duration::from_secs(8),
                 caller_head: Duration::from_secs(10),
-                answer_head: Duration::from_mins(2),
-                idle: Duration::from_mins(1),
+                answer_head: Duration::from_secs(120),
+                idle: Duration::from_secs(60),
                 total: None,
                 drain: Duration::from_secs(8),
             },

@@ -142,9 +142,50 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// The known name that a mistyped one is nearest to: at most a third of its characters differ.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    // Nobody mistypes a name into something this long, and the comparison is quadratic.
+    if name.len() > 64 {
+        return None;
+    }
+    known
+        .iter()
+        .map(|candidate| (distance(&name, &candidate.replace('-', "_")), *candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many characters must be changed, added or removed to turn one into the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (index, left) in from.chars().enumerate() {
+        let mut best = index + 1;
+        let mut next = vec![best];
+        for (right, above) in to.chars().zip(row.windows(2)) {
+            let [diagonal, up] = above else { continue };
+            best = (diagonal + usize::from(left != right)).min(up + 1).min(best + 1);
+            next.push(best);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_finds_the_name_and_another_word_finds_none() {
+        let known = ["address", "allow", "allowed_hosts", "top-up"];
+        assert_eq!(nearest("adress", &known), Some("address"));
+        assert_eq!(nearest("Allowed-Hosts", &known), Some("allowed_hosts"));
+        assert_eq!(nearest("topup", &known), Some("top-up"));
+        assert_eq!(nearest("certificate", &known), None);
+        assert_eq!(nearest("", &known), None);
+    }
 
     #[test]
     fn a_problem_reads_as_place_field_what_and_remedy() {
