@@ -80,6 +80,13 @@ pub struct Basic {
     pub header: HeaderValue,
 }
 
+impl Basic {
+    /// The secret of the account with this key.
+    pub fn new(key: &ApiKey, secret: ApiSecret) -> Self {
+        Self { header: secret.basic(key), secret }
+    }
+}
+
 /// How an account signs SMS requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignatureMethod {
@@ -186,6 +193,7 @@ pub fn name_of<V>(slot: &Slot<V>) -> String {
     }
 }
 
+pub mod change;
 pub mod file;
 pub mod linger;
 pub mod read;

@@ -1,0 +1,294 @@
+//! Every read and every replacement of a file.
+//!
+//! Invariants: opening never blocks (a FIFO in the place of a file must not stop a reload); only regular files are
+//! read, and never more than a limit; what was read is wiped when dropped, growth included; after a crash a replaced
+//! file is the old one or the new one, never half; an error names the path and the cause, never the content.
+//!
+//! Not here: which files belong together (`credentials::read`), what their content means.
+
+use std::fs::{self, File, FileType, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use zeroize::Zeroizing;
+
+use crate::clock;
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// There is none, or a symlink on the way points to nothing.
+    #[error("{} does not exist", .path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something else is in its place: a directory, a FIFO, a device.
+    #[error("{} is {kind}, not a regular file", .path.display())]
+    NotRegular {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// It holds more than it may.
+    #[error("{} is larger than {limit} bytes", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The system said no.
+    #[error("{} cannot be {step}: {cause}", .path.display())]
+    System {
+        /// The file.
+        path: PathBuf,
+        /// What was tried, as a participle.
+        step: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl FileError {
+    /// The error of the system at a step, with the path.
+    pub fn system(path: &Path, step: &'static str, cause: impl Into<io::Error>) -> Self {
+        let cause = cause.into();
+        let path = path.to_path_buf();
+        if cause.kind() == io::ErrorKind::NotFound { Self::Missing { path } } else { Self::System { path, step, cause } }
+    }
+}
+
+/// Which file it is, whatever its name: a rename over it gives another one, a rewrite in place does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The device that holds it.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
+/// What the system says about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Which file it is.
+    pub identity: Identity,
+    /// How many names it has; 0 when it was deleted or replaced while something still shows it.
+    pub links: u64,
+    /// Its permission bits, such as `0o640`.
+    pub mode: u32,
+    /// The user who owns it.
+    pub owner: u32,
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+pub struct Contents {
+    /// What it holds; wiped when dropped.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What the system says about it.
+    pub facts: Facts,
+}
+
+/// The first buffer for files that do not tell their size, such as those under `/proc`.
+const FIRST_BUFFER: usize = 4096;
+
+/// Reads a regular file of at most `limit` bytes. Never blocks on a FIFO; may block on a file system that hangs, so
+/// async code calls it on a blocking thread.
+pub fn read(path: &Path, limit: usize) -> Result<Contents, FileError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|cause| FileError::system(path, "opened", cause))?;
+    let mut file = File::from(opened);
+    let metadata = file.metadata().map_err(|cause| FileError::system(path, "looked at", cause))?;
+    if !metadata.is_file() {
+        return Err(FileError::NotRegular { path: path.to_path_buf(), kind: kind(metadata.file_type()) });
+    }
+    let too_large = || FileError::TooLarge { path: path.to_path_buf(), limit };
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(too_large());
+    }
+    let bytes = read_to_end(&mut file, size, limit).map_err(|cause| FileError::system(path, "read", cause))?;
+    if bytes.len() > limit {
+        return Err(too_large());
+    }
+    Ok(Contents { bytes, facts: Facts::of(&metadata) })
+}
+
+/// Reads to the end, or to beyond the limit. A `Vec` that grows by itself leaves a copy behind that nobody wipes, so
+/// it never grows: a larger one takes over.
+fn read_to_end(file: &mut File, size: usize, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut room = size.saturating_add(1).max(FIRST_BUFFER);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    loop {
+        if bytes.len() == room {
+            room = room.saturating_mul(2);
+            let mut larger = Zeroizing::new(Vec::with_capacity(room));
+            larger.extend_from_slice(&bytes);
+            bytes = larger;
+        }
+        let start = bytes.len();
+        bytes.resize(room, 0);
+        let got = match file.read(bytes.get_mut(start..).unwrap_or_default()) {
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {
+                bytes.truncate(start);
+                continue;
+            }
+            outcome => outcome?,
+        };
+        bytes.truncate(start + got);
+        if got == 0 || bytes.len() > limit {
+            return Ok(bytes);
+        }
+    }
+}
+
+impl Facts {
+    /// As far as a file's metadata tell.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            identity: Identity { device: metadata.dev(), inode: metadata.ino() },
+            links: metadata.nlink(),
+            mode: metadata.mode() & 0o7777,
+            owner: metadata.uid(),
+        }
+    }
+}
+
+fn kind(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "a device"
+    } else {
+        "something else"
+    }
+}
+
+/// Puts `bytes` in the place of `path` with permission bits `mode`: a temporary file beside it (0600 until it is
+/// whole), then a rename, both made durable. A symlink at `path` is itself replaced: pass the resolved path to keep
+/// it. An error leaves the old file, or the new one if only making the rename durable failed; never anything beside it.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = directory.join(format!(".{name}.{:016x}.new", u64::from_le_bytes(clock::random())));
+    let renamed = write_new(&temporary, bytes, mode)
+        .and_then(|()| fs::rename(&temporary, path).map_err(|cause| FileError::system(path, "replaced", cause)));
+    if let Err(failure) = renamed {
+        // Best effort: the failure that is reported is the one that matters.
+        drop(fs::remove_file(&temporary));
+        return Err(failure);
+    }
+    sync_directory(directory)
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|cause| FileError::system(path, "created", cause))?;
+    file.write_all(bytes).map_err(|cause| FileError::system(path, "written", cause))?;
+    file.set_permissions(Permissions::from_mode(mode)).map_err(|cause| FileError::system(path, "given its mode", cause))?;
+    file.sync_all().map_err(|cause| FileError::system(path, "made durable", cause))
+}
+
+fn sync_directory(path: &Path) -> Result<(), FileError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(|cause| FileError::system(path, "opened", cause))?;
+    rustix::fs::fsync(&directory).map_err(|cause| FileError::system(path, "made durable", cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn a_file_is_read_whole_with_its_facts() {
+        let directory = directory();
+        let path = directory.path().join("file");
+        replace(&path, &[7; 10_000], 0o640).unwrap();
+        let contents = read(&path, 10_000).unwrap();
+        assert_eq!(contents.bytes.as_slice(), &[7; 10_000]);
+        assert_eq!((contents.facts.mode, contents.facts.links), (0o640, 1));
+        assert_eq!(contents.facts.owner, rustix::process::geteuid().as_raw());
+    }
+
+    #[test]
+    fn a_file_that_does_not_tell_its_size_is_read_whole() {
+        let contents = read(Path::new("/proc/self/smaps"), 1 << 24).unwrap();
+        assert!(contents.bytes.len() > FIRST_BUFFER, "{}", contents.bytes.len());
+        assert!(matches!(read(Path::new("/proc/self/smaps"), 100), Err(FileError::TooLarge { limit: 100, .. })));
+    }
+
+    #[test]
+    fn one_byte_too_many_is_too_large() {
+        let directory = directory();
+        let path = directory.path().join("file");
+        replace(&path, &[7; 101], 0o600).unwrap();
+        let error = read(&path, 100).unwrap_err();
+        assert_eq!(error.to_string(), format!("{} is larger than 100 bytes", path.display()));
+    }
+
+    #[test]
+    fn what_is_not_a_regular_file_is_refused_without_waiting() {
+        let directory = directory();
+        let fifo = directory.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        for (path, kind) in [(fifo.as_path(), "a FIFO"), (directory.path(), "a directory"), (Path::new("/dev/zero"), "a device")] {
+            let error = read(path, 100).unwrap_err();
+            assert_eq!(error.to_string(), format!("{} is {kind}, not a regular file", path.display()));
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_path_and_the_cause() {
+        let directory = directory();
+        let absent = directory.path().join("absent");
+        assert_eq!(read(&absent, 1).unwrap_err().to_string(), format!("{} does not exist", absent.display()));
+        let looped = directory.path().join("looped");
+        std::os::unix::fs::symlink(&looped, &looped).unwrap();
+        let words = read(&looped, 1).unwrap_err().to_string();
+        assert!(words.starts_with(&format!("{} cannot be opened: Too many levels of symbolic links", looped.display())), "{words}");
+    }
+
+    #[test]
+    fn a_replaced_file_is_another_file_and_nothing_is_left_beside_it() {
+        let directory = directory();
+        let path = directory.path().join("file");
+        replace(&path, b"old", 0o644).unwrap();
+        let old = read(&path, 100).unwrap();
+        replace(&path, b"new", 0o600).unwrap();
+        let new = read(&path, 100).unwrap();
+        assert_eq!(new.bytes.as_slice(), b"new");
+        assert_eq!(new.facts.mode, 0o600);
+        assert_ne!(new.facts.identity, old.facts.identity);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replacement_that_fails_leaves_the_old_one_and_no_rest() {
+        let directory = directory();
+        let path = directory.path().join("taken");
+        fs::create_dir_all(path.join("inside")).unwrap();
+        let error = replace(&path, b"new", 0o600).unwrap_err();
+        assert!(error.to_string().contains("taken cannot be replaced"), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert!(replace(&directory.path().join("no/such/file"), b"new", 0o600).is_err());
+    }
+}
