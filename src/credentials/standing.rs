@@ -324,3 +324,6 @@ struct Rank {
     left: Option<std::cmp::Reverse<Instant>>,
     position: usize,
 }
+
+#[cfg(test)]
+mod tests;

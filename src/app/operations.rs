@@ -1,0 +1,186 @@
+//! What the admin listeners ask of the rest, answered: reloads, listeners, load, proofs.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::admin::serve::Admin;
+use crate::admin::status::{self, Binding, FileState, Listener, ProofOutcome, ReloadOutcome, Role, Watch};
+use crate::admin::{Load, Operations, Pending, ReloadView};
+use crate::config;
+use crate::credentials::reload::{Outcome, Past, Reload, Status};
+use crate::credentials::store::Store;
+use crate::credentials::watch::Source;
+use crate::credentials::{Account, Place};
+use crate::metrics::Metrics;
+use crate::prove::{self, Proof};
+use crate::proxy::Proxy;
+use crate::proxy::listen::Bound;
+use crate::secret::{AccessToken, ApiKey};
+use crate::upstream::Upstream;
+use crate::vonage::hosts::Host;
+
+/// How many log lines were lost.
+pub struct LostLines(pub Box<dyn Fn() -> u64 + Send + Sync>);
+
+impl fmt::Debug for LostLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LostLines")
+    }
+}
+
+/// Why a token of `[admin.observe]` is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct TokenError {
+    what: String,
+}
+
+/// Reads the tokens of `[admin.observe]`.
+pub fn tokens(admin: &config::Admin) -> Result<Vec<AccessToken>, TokenError> {
+    let given = admin.observe.iter().flat_map(|observe| &observe.tokens);
+    given.map(config::Token::read).collect::<Result<_, _>>().map_err(|what| TokenError { what })
+}
+
+/// Every listener of the process, for `/status`.
+pub fn listeners(data: &Bound, admin: &Admin) -> Vec<Listener> {
+    let data = data.addresses().into_iter();
+    let data = data.map(|address: SocketAddr| Listener { role: Role::Data, address: address.to_string(), binding: Binding::Bound });
+    data.chain(admin.listeners()).collect()
+}
+
+/// Everything that is asked for an answer.
+#[derive(Debug)]
+pub struct Parts {
+    /// The credentials file.
+    pub file: PathBuf,
+    /// The reloader.
+    pub reload: Reload,
+    /// What we hold.
+    pub store: Arc<Store>,
+    /// The way to Vonage.
+    pub upstream: Arc<Upstream>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The proxy.
+    pub proxy: Arc<Proxy>,
+    /// All listeners.
+    pub listeners: Vec<Listener>,
+    /// What opens `/status` on the observe listener.
+    pub tokens: Vec<AccessToken>,
+    /// Lost log lines.
+    pub lost: LostLines,
+}
+
+impl Operations for Parts {
+    fn reloads(&self, _now: Instant) -> ReloadView {
+        let told = self.reload.status();
+        ReloadView { file: file(&self.file, &told), history: told.history.iter().map(past).collect() }
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        self.listeners.clone()
+    }
+
+    fn observe_tokens(&self) -> Vec<AccessToken> {
+        self.tokens.clone()
+    }
+
+    fn load(&self) -> Load {
+        Load { in_flight: self.proxy.in_flight(), upstream: self.upstream.open(), log_lines_dropped: (self.lost.0)() }
+    }
+
+    fn reload(&self) -> Pending<'_, status::Reload> {
+        Box::pin(async {
+            let outcome = self.reload.now().await;
+            told(&outcome, Duration::ZERO, self.store.load().generation.0)
+        })
+    }
+
+    fn prove(&self, account: Option<ApiKey>) -> Pending<'_, Vec<status::Proof>> {
+        Box::pin(async move {
+            let snapshot = self.store.load();
+            let mut proofs = Vec::new();
+            for held in snapshot.accounts.iter().filter(|held| account.as_ref().is_none_or(|key| held.key == *key)) {
+                self.prove_account(held, &mut proofs).await;
+            }
+            proofs
+        })
+    }
+}
+
+impl Parts {
+    async fn prove_account(&self, account: &Account, proofs: &mut Vec<status::Proof>) {
+        for slot in &account.secrets {
+            for host in Host::proving() {
+                let proof = prove::prove(&self.upstream, account, slot, host).await;
+                self.metrics.probe(proof.word());
+                let position = match slot.place {
+                    Place::File(position) => Some(position),
+                    Place::Retiring { .. } => None,
+                };
+                let (outcome, detail) = outcome(proof);
+                proofs.push(status::Proof {
+                    account: account.key.to_string(),
+                    id: slot.label.id.as_ref().map(ToString::to_string),
+                    position,
+                    host: host.to_string(),
+                    outcome,
+                    detail,
+                });
+            }
+        }
+    }
+}
+
+fn outcome(proof: Proof) -> (ProofOutcome, String) {
+    match proof {
+        Proof::Accepted => (ProofOutcome::Accepted, String::new()),
+        Proof::Refused => (ProofOutcome::Refused, String::new()),
+        Proof::Doubtful => (ProofOutcome::Unclear, "a 401 of an unknown form".to_owned()),
+        Proof::Unclear => (ProofOutcome::Unclear, "an answer that says nothing about the secret".to_owned()),
+        Proof::Unreachable(code) => (ProofOutcome::Unclear, code.to_owned()),
+        Proof::NoFreeCall => (ProofOutcome::Unclear, "no free call is known at this host".to_owned()),
+    }
+}
+
+fn file(path: &std::path::Path, told: &Status) -> status::File {
+    let state = match (&told.error, told.good_ago) {
+        (Some(_), _) => FileState::Failing,
+        (None, Some(_)) => FileState::Ok,
+        (None, None) => FileState::Unread,
+    };
+    status::File {
+        path: path.display().to_string(),
+        device: told.identity.map(|identity| identity.device),
+        inode: told.identity.map(|identity| identity.inode),
+        state,
+        error: told.error.clone(),
+        last_good_age_seconds: told.good_ago.map(|age| age.as_secs_f64()),
+        watch: match told.source {
+            Source::Events => Watch::Events,
+            Source::Polling { .. } => Watch::Polling,
+        },
+    }
+}
+
+fn past(past: &Past) -> status::Reload {
+    told(&past.outcome, past.ago, past.generation.0)
+}
+
+fn told(outcome: &Outcome, ago: Duration, generation: u64) -> status::Reload {
+    let words = |problems: &[crate::problem::Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let (outcome, detail) = match outcome {
+        Outcome::Published { changes, .. } => {
+            (ReloadOutcome::Published, changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+        Outcome::Unchanged => (ReloadOutcome::Unchanged, String::new()),
+        Outcome::Doubted => (ReloadOutcome::Unchanged, "says less than before: read again soon".to_owned()),
+        Outcome::Kept { problems } | Outcome::Missing { problems } => (ReloadOutcome::Failed, words(problems)),
+        Outcome::Unfinished => (ReloadOutcome::Failed, "the read has not ended: the file system hangs".to_owned()),
+    };
+    status::Reload { age_seconds: ago.as_secs_f64(), outcome, generation, detail }
+}
+
