@@ -1,7 +1,7 @@
 //! What `sidecar.toml` may say: its mirror in types, every value with its place in the text.
 //!
 //! Invariants: every setting is here exactly once and optional; nothing is decided here; `Debug` shows no token.
-//! A problem of shape names what was expected and never what was given.
+//! A problem of shape names the setting and what was expected, never the value that was given.
 //!
 //! Not here: what the values mean and which of them are sound (`validate`). Facts: TOML 1.0.
 
