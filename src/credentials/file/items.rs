@@ -86,7 +86,7 @@ pub(super) fn placed(field: String, node: &Node) -> Vec<Placed<'_>> {
     }
 }
 
-/// Reads items of one kind; `list` and `at` say where they stand together.
+/// Reads items of one kind; `list` is the field and the byte of the list itself.
 pub(super) fn read<V: Kind>(report: &mut Report<'_>, referenced: &Referenced, list: (&str, usize), items: &[Placed<'_>]) -> Vec<Item<V>> {
     let errors = report.errors();
     let mut held: Vec<Item<V>> = Vec::new();

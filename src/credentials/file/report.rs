@@ -1,7 +1,7 @@
 //! What is said about a credentials file while it is read.
 //!
-//! Invariant: nothing that the file contains is repeated, not even a name that is not ours: in a torn or mistaken file a secret may
-//! stand anywhere.
+//! Invariant: nothing that the file contains is repeated, not even a name that is not ours: in a torn or mistaken file
+//! a secret may stand anywhere.
 
 use std::path::Path;
 

@@ -317,6 +317,15 @@ fn every_prefix_of_a_file_is_refused_or_read() {
     assert!((1..THREE.len()).contains(&usable), "{usable}");
 }
 
+#[test]
+fn no_prefix_of_a_json_file_is_read() {
+    let text = r#"{"accounts":[{"api_key":"abcd1234","secrets":["NewSecret2",{"value":"OldSecret1","keep":true}]},{"api_key":"b","api_secret":"S"}]}"#;
+    assert_eq!(good(text, &Referenced::new()).0.accounts.len(), 2);
+    for end in 0..text.len() {
+        assert!(!bad(&text[..end]).contains("Secret2"), "{end}");
+    }
+}
+
 /// Pieces that files are made of, and a secret.
 fn piece(secret: &'static str) -> impl Strategy<Value = String> {
     let words = vec![
