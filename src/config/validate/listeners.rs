@@ -200,6 +200,6 @@ impl Check<'_> {
 }
 
 /// Whether two sockets cannot be bound side by side. The system chooses a free port for 0.
-fn collide(one: SocketAddr, two: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, two: SocketAddr) -> bool {
     one.port() != 0 && one.port() == two.port() && (one.ip() == two.ip() || one.ip().is_unspecified() || two.ip().is_unspecified())
 }

@@ -94,6 +94,8 @@ fn no_two_listeners_share_a_socket() {
     assert!(bad("[[listen]]\naddress = \"localhost:9787\"\n").contains(shared));
     assert!(bad("[admin.observe]\naddress = \"0.0.0.0:8787\"\n").contains(shared));
     assert_eq!(good("[[listen]]\naddress = \"localhost:0\"\n[[listen]]\naddress = \"localhost:0\"\n").listen.len(), 2);
+    let (any, one, other) = ("[::]:1".parse().unwrap(), "127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+    assert!(listeners::collide(any, one) && listeners::collide(one, any) && !listeners::collide(any, other));
     assert!(bad("listen = []\n").contains("1:10 listen is empty"));
 }
 
@@ -125,7 +127,7 @@ fn a_credential_is_never_sent_in_the_clear_to_another_machine() {
         let expected = Origin { transport, host: host.to_owned(), port };
         assert_eq!(good(&hosts(url)).upstream.hosts[&Host::API], expected, "{url}");
     }
-    for url in ["http://gateway.example", "http://10.0.0.1:80", "http://localhost.example"] {
+    for url in ["http://gateway.example", "http://10.0.0.1:80", "http://localhost.example", "http://notlocalhost"] {
         assert!(bad(&hosts(url)).contains("2:19 upstream.hosts.\"api.nexmo.com\" would get credentials in the clear"), "{url}");
     }
     for url in [
