@@ -3,7 +3,7 @@
 //! `sidecar.toml` needs nothing: every setting has a default, and `config/sidecar.toml` documents all of them. It
 //! is read once; the credentials file is what reloads.
 //!
-//! Not here: what TOML may say ([`file`]), how it becomes these types ([`validate`]), where it is looked for
+//! Not here: what TOML may say ([`mod@file`]), how it becomes these types ([`validate`]), where it is looked for
 //! (`cli`).
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! What `sidecar.toml` may say: its mirror in types, every value with its place in the text.
 //!
 //! Invariants: every setting is here exactly once and optional; nothing is decided here; `Debug` shows no token.
-//! A problem of shape names what was expected and never what was given.
+//! A problem of shape names the setting and what was expected, never the value that was given.
 //!
 //! Not here: what the values mean and which of them are sound (`validate`). Facts: TOML 1.0.
 
@@ -264,40 +264,30 @@ pub fn read(path: &Path, text: &str) -> Result<File, Problems> {
         .map_err(|error| refuse(error.span(), String::new(), format!("is not TOML: {}", error.message()), String::new()))?;
     let names = table.get_ref().clone();
     File::deserialize(toml::Deserializer::from(table)).map_err(|error| {
-        let field = error.span().map(|span| field_at(&names, span.start)).unwrap_or_default();
+        let field = error.span().and_then(|span| field_at(&names, span.start)).unwrap_or_default();
         let (what, hint) = words(error.message(), &field);
         refuse(error.span(), field, what, hint)
     })
 }
 
 /// The path of the field whose name or value is at this byte.
-fn field_at(table: &DeTable<'_>, offset: usize) -> String {
-    for (name, value) in table {
-        let inside = match value.get_ref() {
-            DeValue::Table(inner) => field_at(inner, offset),
-            DeValue::Array(items) => items
-                .iter()
-                .enumerate()
-                .find_map(|(index, item)| match item.get_ref() {
-                    DeValue::Table(inner) => {
-                        Some(field_at(inner, offset)).filter(|field| !field.is_empty()).map(|field| format!("[{index}].{field}"))
-                    }
-                    _ => item.span().contains(&offset).then(|| format!("[{index}]")),
-                })
-                .unwrap_or_default(),
-            DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => String::new(),
-        };
-        if inside.starts_with('[') {
-            return format!("{}{inside}", name.get_ref());
-        }
-        if !inside.is_empty() {
-            return format!("{}.{inside}", name.get_ref());
-        }
-        if name.span().contains(&offset) || value.span().contains(&offset) {
-            return name.get_ref().to_string();
-        }
+fn field_at(table: &DeTable<'_>, offset: usize) -> Option<String> {
+    table.iter().find_map(|(name, value)| {
+        let here = || (name.span().contains(&offset) || value.span().contains(&offset)).then(String::new);
+        below(value.get_ref(), offset).or_else(here).map(|rest| format!("{}{rest}", name.get_ref()))
+    })
+}
+
+/// What follows the name of a field in the path to this byte, when the byte is below it.
+fn below(value: &DeValue<'_>, offset: usize) -> Option<String> {
+    match value {
+        DeValue::Table(table) => field_at(table, offset).map(|field| format!(".{field}")),
+        DeValue::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let here = || item.span().contains(&offset).then(String::new);
+            below(item.get_ref(), offset).or_else(here).map(|rest| format!("[{index}]{rest}"))
+        }),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => None,
     }
-    String::new()
 }
 
 /// Our words for what serde says. Its message may hold the value that was given, so only what comes after its last

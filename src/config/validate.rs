@@ -3,7 +3,7 @@
 //! Invariants: every problem of meaning is found in one pass; what is not set has the value of
 //! [`Settings::default`]; a setting that is wrong never reaches a room. Problems name places, never values.
 //!
-//! Not here: shape ([`file`]), measures ([`units`]), whether a file that is named exists (whoever reads it).
+//! Not here: shape ([`mod@file`]), measures ([`units`]), whether a file that is named exists (whoever reads it).
 //! Facts: the smallest head is the one that hyper's `max_buf_size` takes.
 
 use std::path::{Path, PathBuf};

@@ -1,10 +1,13 @@
 //! The files under `config/` are the reference: they parse, show the defaults, and leave nothing out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use vonage_sidecar::config::{self, Settings};
+use vonage_sidecar::credentials::{Keep, SignatureMethod, file};
+use zeroize::Zeroizing;
 
 const SIDECAR: &str = include_str!("../../config/sidecar.toml");
+const CREDENTIALS: &str = include_str!("../../config/credentials.example.toml");
 
 /// The reference with its optional settings switched on: they are the lines with '#' and no space.
 fn everything() -> String {
@@ -49,4 +52,29 @@ fn every_setting_is_explained() {
         let is_table = |line: &str| line.trim_start_matches('#').starts_with('[');
         assert!(!is_setting || pair[0].starts_with("# ") || is_table(pair[0]), "not explained: {}", pair[1]);
     }
+}
+
+#[test]
+fn the_example_of_the_credentials_can_be_used_as_it_is() {
+    assert_eq!(file::references(CREDENTIALS), [PathBuf::from("private.key")]);
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
+    let referenced = [(PathBuf::from("private.key"), Ok(Zeroizing::new(pem.as_bytes().to_vec())))].into();
+    let (parsed, problems) = file::parse(Path::new("credentials.toml"), CREDENTIALS, &referenced);
+    assert!(problems.is_empty(), "{problems}");
+    let parsed = parsed.unwrap();
+    let account = &parsed.accounts[0];
+    assert_eq!((account.secrets.len(), account.signatures.len(), account.signature_method), (2, 1, SignatureMethod::Sha256));
+    assert_eq!(account.secrets[1].label.keep, Keep::Yes);
+    assert!(account.primary.is_some() && parsed.revision.is_some());
+    assert_eq!(parsed.applications[0].keys.len(), 1);
+}
+
+/// The flat form that the example shows in its comment.
+#[test]
+fn the_flat_form_in_the_example_can_be_used_as_it_is() {
+    let text: String =
+        CREDENTIALS.lines().filter_map(|line| line.strip_prefix("#     ")).fold(String::new(), |text, line| text + line + "\n");
+    let (parsed, problems) = file::parse(Path::new("credentials.toml"), &text, &file::Referenced::new());
+    assert!(problems.is_empty(), "{problems}");
+    assert_eq!(parsed.unwrap().accounts[0].secrets.len(), 2);
 }

@@ -4,7 +4,6 @@
 //! listener names something that exists.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use toml::Spanned;
 
@@ -179,7 +178,7 @@ impl Check<'_> {
                 self.error(Some(path.span()), field, "names no file", "write the path of a file, relative to this one");
                 None
             }
-            file::Token::File(path) => Some(Token::File(PathBuf::from(self.directory).join(path.get_ref()))),
+            file::Token::File(path) => Some(Token::File(self.directory.join(path.get_ref()))),
             file::Token::Value(value) => match AccessToken::parse(value) {
                 Ok(_) if value.len() < SHORTEST_TOKEN => {
                     self.error(
@@ -201,6 +200,6 @@ impl Check<'_> {
 }
 
 /// Whether two sockets cannot be bound side by side. The system chooses a free port for 0.
-fn collide(one: SocketAddr, two: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, two: SocketAddr) -> bool {
     one.port() != 0 && one.port() == two.port() && (one.ip() == two.ip() || one.ip().is_unspecified() || two.ip().is_unspecified())
 }

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::{Origin, Proxy, Token, Transport, parse};
 use crate::vonage::hosts::Host;
@@ -92,6 +94,8 @@ fn no_two_listeners_share_a_socket() {
     assert!(bad("[[listen]]\naddress = \"localhost:9787\"\n").contains(shared));
     assert!(bad("[admin.observe]\naddress = \"0.0.0.0:8787\"\n").contains(shared));
     assert_eq!(good("[[listen]]\naddress = \"localhost:0\"\n[[listen]]\naddress = \"localhost:0\"\n").listen.len(), 2);
+    let (any, one, other) = ("[::]:1".parse().unwrap(), "127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+    assert!(listeners::collide(any, one) && listeners::collide(one, any) && !listeners::collide(any, other));
     assert!(bad("listen = []\n").contains("1:10 listen is empty"));
 }
 
@@ -123,7 +127,7 @@ fn a_credential_is_never_sent_in_the_clear_to_another_machine() {
         let expected = Origin { transport, host: host.to_owned(), port };
         assert_eq!(good(&hosts(url)).upstream.hosts[&Host::API], expected, "{url}");
     }
-    for url in ["http://gateway.example", "http://10.0.0.1:80", "http://localhost.example"] {
+    for url in ["http://gateway.example", "http://10.0.0.1:80", "http://localhost.example", "http://notlocalhost"] {
         assert!(bad(&hosts(url)).contains("2:19 upstream.hosts.\"api.nexmo.com\" would get credentials in the clear"), "{url}");
     }
     for url in [
@@ -198,4 +202,38 @@ fn a_token_is_shown_by_no_debug_text() {
     let text = "[admin.observe]\naddress = \"[::1]:9788\"\ntokens = [\"Sup3rSecretToken1\"]\n";
     assert!(!format!("{:?}", file::read(Path::new("sidecar.toml"), text).unwrap()).contains("Sup3r"));
     assert!(!format!("{:?}", good(text)).contains("Sup3r"));
+}
+
+#[test]
+fn no_nesting_exhausts_the_stack() {
+    let deep = 200_000;
+    for text in [
+        format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+        format!("a = {}", "{ a = ".repeat(deep)),
+        format!("{}a = 1", "a.".repeat(deep)),
+        format!("[{}a]", "a.".repeat(deep)),
+        format!("listen.{}a = 1", "a.".repeat(deep)),
+    ] {
+        assert!(!bad(&text).is_empty());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic_and_no_problem_shows_a_token(
+        at in any::<prop::sample::Index>(),
+        cut in 0..80_usize,
+        put in prop_oneof![Just("\"Pl4ntedToken\""), Just("[\"Pl4ntedToken\"]"), Just("\"Pl4ntedToken expected x\""), Just("="), Just("[["), Just("")],
+    ) {
+        let mut text = include_str!("../../../config/sidecar.toml").replace("\n#", "\n");
+        text = text.lines().filter(|line| !line.starts_with(' ')).collect::<Vec<_>>().join("\n");
+        let at = at.index(text.len());
+        let end = (at + cut).min(text.len());
+        text.replace_range(at..end, put);
+        if let Err(problems) = parse(Path::new("sidecar.toml"), &text) {
+            prop_assert!(problems.any_error());
+            // A name may be shown: it is what was mistyped. A value may not.
+            prop_assert!(problems.iter().all(|problem| !format!("{}{}", problem.what, problem.hint).contains("Pl4nted")), "{}", problems);
+        }
+    }
 }
