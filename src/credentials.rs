@@ -182,6 +182,7 @@ impl Snapshot {
 pub mod change;
 pub mod file;
 pub mod linger;
+pub mod pace;
 pub mod read;
 pub mod reload;
 pub mod standing;
