@@ -196,6 +196,7 @@ pub fn name_of<V>(slot: &Slot<V>) -> String {
 pub mod change;
 pub mod file;
 pub mod linger;
+pub mod pace;
 pub mod read;
 pub mod reload;
 pub mod restraint;

@@ -6,6 +6,7 @@
 //!
 //! Not here: which files belong together (`credentials::read`), what their content means.
 
+use std::fmt;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,36 +17,31 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 
-/// Why a file could not be read or written.
+/// A file that could not be read or written, and why.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
+#[error("{} {failure}", .path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why not.
+    pub failure: Failure,
+}
+
+/// Why a file could not be read or written; reads on after its path.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
     /// There is none, or a symlink on the way points to nothing.
-    #[error("{} does not exist", .path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Something else is in its place: a directory, a FIFO, a device.
-    #[error("{} is {kind}, not a regular file", .path.display())]
-    NotRegular {
-        /// The file.
-        path: PathBuf,
-        /// What it is, with its article.
-        kind: &'static str,
-    },
-    /// It holds more than it may.
-    #[error("{} is larger than {limit} bytes", .path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The limit, in bytes.
-        limit: usize,
-    },
+    #[error("does not exist")]
+    Missing,
+    /// Something else is in its place, named with its article.
+    #[error("is {0}, not a regular file")]
+    NotRegular(&'static str),
+    /// It holds more than this many bytes.
+    #[error("is larger than {0} bytes")]
+    TooLarge(usize),
     /// The system said no.
-    #[error("{} cannot be {step}: {cause}", .path.display())]
+    #[error("cannot be {step}: {cause}")]
     System {
-        /// The file.
-        path: PathBuf,
         /// What was tried, as a participle.
         step: &'static str,
         /// What the system said.
@@ -57,8 +53,12 @@ impl FileError {
     /// The error of the system at a step, with the path.
     pub fn system(path: &Path, step: &'static str, cause: impl Into<io::Error>) -> Self {
         let cause = cause.into();
-        let path = path.to_path_buf();
-        if cause.kind() == io::ErrorKind::NotFound { Self::Missing { path } } else { Self::System { path, step, cause } }
+        let failure = if cause.kind() == io::ErrorKind::NotFound { Failure::Missing } else { Failure::System { step, cause } };
+        Self::new(path, failure)
+    }
+
+    fn new(path: &Path, failure: Failure) -> Self {
+        Self { path: path.to_path_buf(), failure }
     }
 }
 
@@ -85,12 +85,18 @@ pub struct Facts {
 }
 
 /// A file as it was read.
-#[derive(Debug)]
 pub struct Contents {
     /// What it holds; wiped when dropped.
     pub bytes: Zeroizing<Vec<u8>>,
     /// What the system says about it.
     pub facts: Facts,
+}
+
+impl fmt::Debug for Contents {
+    /// Without the content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contents").field("length", &self.bytes.len()).field("facts", &self.facts).finish_non_exhaustive()
+    }
 }
 
 /// The first buffer for files that do not tell their size, such as those under `/proc`.
@@ -104,9 +110,9 @@ pub fn read(path: &Path, limit: usize) -> Result<Contents, FileError> {
     let mut file = File::from(opened);
     let metadata = file.metadata().map_err(|cause| FileError::system(path, "looked at", cause))?;
     if !metadata.is_file() {
-        return Err(FileError::NotRegular { path: path.to_path_buf(), kind: kind(metadata.file_type()) });
+        return Err(FileError::new(path, Failure::NotRegular(kind(metadata.file_type()))));
     }
-    let too_large = || FileError::TooLarge { path: path.to_path_buf(), limit };
+    let too_large = || FileError::new(path, Failure::TooLarge(limit));
     let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if size > limit {
         return Err(too_large());
@@ -233,7 +239,7 @@ mod tests {
     fn a_file_that_does_not_tell_its_size_is_read_whole() {
         let contents = read(Path::new("/proc/self/smaps"), 1 << 24).unwrap();
         assert!(contents.bytes.len() > FIRST_BUFFER, "{}", contents.bytes.len());
-        assert!(matches!(read(Path::new("/proc/self/smaps"), 100), Err(FileError::TooLarge { limit: 100, .. })));
+        assert!(matches!(read(Path::new("/proc/self/smaps"), 100), Err(FileError { failure: Failure::TooLarge(100), .. })));
     }
 
     #[test]
