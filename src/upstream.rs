@@ -1,69 +1,173 @@
 //! The way to Vonage: TLS, connections, HTTP/1.1 and HTTP/2, the egress proxy. Sends only an [`Outgoing`].
 //!
+//! A connection is taken first and a request sent on it second, because what may be done after a failure depends on
+//! where it happened: before anything was written ([`ConnectError`]) or after ([`SendError`]). Nothing is ever sent
+//! twice in here; errors say what is proven, and the caller of this room decides.
+//!
+//! Credentials stay bound to their host: a request goes only over a connection of the host it was made for.
+//!
 //! [`Outgoing`]: outgoing::Outgoing
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Response;
 use hyper::body::Incoming;
 
-use crate::config;
+use crate::config::{self, Http2, Transport};
 use crate::vonage::hosts::Host;
 
 pub mod body;
+mod connect;
+mod egress;
+mod error;
+mod figures;
+mod http1;
+mod http2;
+mod origin;
 pub mod outgoing;
+mod pool;
+mod tls;
+mod wire;
+
+pub use connect::Protocol;
+pub use egress::ProxyEnvironment;
+pub use error::{ConnectError, SendError, SetupError, TlsReason, UnsolicitedUpgrade};
+pub use figures::{Figures, Opened};
+
+/// The port of Vonage.
+const HTTPS: u16 = 443;
 
 /// Connections to all Vonage hosts.
 #[derive(Debug)]
-pub struct Upstream {}
-
-/// Why there is no connection. Nothing was written.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// It took longer than allowed.
-    #[error("connecting took too long")]
-    Timeout,
+pub struct Upstream {
+    origins: BTreeMap<Host, Arc<origin::Origin>>,
 }
 
-/// Why there is no answer to a request that was begun.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The peer provably processed nothing: no byte was written, or it refused the stream, or it said goodbye below it.
-    #[error("the peer processed nothing")]
-    NotProcessed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A reused connection closed before the first byte of an answer.
-    #[error("a reused connection closed before an answer")]
-    ClosedBeforeAnswer(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The head of the answer did not come in time.
-    #[error("no answer in time")]
-    Timeout,
-    /// Anything else: what the peer did is not known.
-    #[error("the exchange failed")]
-    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+/// Whether a connection has carried a request before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// This request is its first.
+    Fresh,
+    /// It was given others before.
+    Reused,
 }
 
-/// A connection checked out for one request.
+/// A connection checked out for one request. Dropped unused, it is not given back.
 #[derive(Debug)]
-pub struct Connection {}
+pub struct Connection {
+    origin: Arc<origin::Origin>,
+    reuse: Reuse,
+    carrier: Carrier,
+}
+
+#[derive(Debug)]
+enum Carrier {
+    Single(http1::Link),
+    Shared(http2::Link, Option<http2::Stream>),
+}
+
+/// Holds the place of a request among those under way on its connection; see [`Connection::in_flight`].
+#[derive(Debug)]
+pub struct InFlight {
+    _stream: Option<http2::Stream>,
+}
+
+/// A request was about to go over a connection of another host.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("a request for {0} was given to a connection of {1}")]
+struct OtherHost(Host, Host);
 
 impl Upstream {
-    /// Reads roots and proxy settings.
-    pub fn new(settings: &config::Upstream, timeouts: &config::Timeouts) -> Result<Arc<Self>, std::io::Error> {
-        let _ = (settings, timeouts);
-        Ok(Arc::new(Self {}))
+    /// Reads roots, proxy settings and replaced hosts. Connects to nobody.
+    pub fn new(
+        settings: &config::Upstream,
+        timeouts: &config::Timeouts,
+        environment: &ProxyEnvironment,
+    ) -> Result<Arc<Self>, SetupError> {
+        let tls = tls::configuration(settings.ca_file.as_deref(), settings.http2)?;
+        let egress = egress::Egress::new(&settings.proxy, environment)?;
+        let dialer = Arc::new(connect::Dialer::new(tls, timeouts));
+        let mut origins = BTreeMap::new();
+        for host in Host::all() {
+            let vonage = || config::Origin { transport: Transport::Tls, host: host.name().to_owned(), port: HTTPS };
+            let place = settings.hosts.get(&host).cloned().unwrap_or_else(vonage);
+            let target = connect::Target::new(&place, egress.route(&place))?;
+            let speaks = match (place.transport, settings.http2) {
+                (Transport::Tls, Http2::Offered) => pool::Speaks::Unknown,
+                (Transport::Tls, Http2::Off) | (Transport::Plain, _) => pool::Speaks::Http1,
+            };
+            let origin = origin::Origin::new(host, target, speaks, Arc::clone(&dialer), timeouts.answer_head);
+            origins.insert(host, Arc::new(origin));
+        }
+        Ok(Arc::new(Self { origins }))
     }
 
     /// A connection to `host`, pooled or new.
-    pub async fn connection(self: &Arc<Self>, host: Host) -> Result<Connection, ConnectError> {
-        let _ = host;
-        Err(ConnectError::Timeout)
+    pub async fn connection(&self, host: Host) -> Result<Connection, ConnectError> {
+        self.origin(host)?.any().await
+    }
+
+    /// A connection to `host` that was opened after this call, for the one resend after
+    /// [`SendError::NotProcessed`] or [`SendError::ClosedBeforeAnswer`]. Several that ask together may share one.
+    pub async fn fresh(&self, host: Host) -> Result<Connection, ConnectError> {
+        self.origin(host)?.fresh().await
+    }
+
+    /// What has been counted, for every host that was connected to.
+    pub fn figures(&self) -> Vec<Figures> {
+        let touched = |figures: &Figures| figures.http1.opened > 0 || figures.http2.opened > 0 || !figures.failures.is_empty();
+        self.origins.values().map(|origin| origin.figures()).filter(touched).collect()
+    }
+
+    fn origin(&self, host: Host) -> Result<&Arc<origin::Origin>, ConnectError> {
+        // There is one for every host that can exist.
+        self.origins.get(&host).ok_or(ConnectError::Unstable)
     }
 }
 
 impl Connection {
-    /// Sends one request and waits for the head of its answer.
+    /// Whether it has carried a request before.
+    pub fn reuse(&self) -> Reuse {
+        self.reuse
+    }
+
+    /// What it speaks.
+    pub fn protocol(&self) -> Protocol {
+        match self.carrier {
+            Carrier::Single(_) => Protocol::Http1,
+            Carrier::Shared(..) => Protocol::Http2,
+        }
+    }
+
+    /// The place of the request among those under way. Hold it until the body of the answer has been read: as long
+    /// as it lives the stream counts against the peer's limit, and another connection is opened in time. Without it
+    /// the stream counts until the head of the answer is there.
+    #[must_use = "dropping it at once is worse than not asking for it"]
+    pub fn in_flight(&mut self) -> InFlight {
+        match &mut self.carrier {
+            Carrier::Single(_) => InFlight { _stream: None },
+            Carrier::Shared(_, stream) => InFlight { _stream: stream.take() },
+        }
+    }
+
+    /// Sends one request and waits for the head of its answer, at most `timeouts.answer_head`. A dropped future
+    /// closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
     pub async fn send(self, outgoing: outgoing::Outgoing) -> Result<Response<Incoming>, SendError> {
-        let _ = outgoing;
-        Err(SendError::Timeout)
+        let Self { origin, reuse, carrier } = self;
+        if outgoing.host() != origin.host() {
+            return Err(SendError::Failed(Box::new(OtherHost(outgoing.host(), origin.host()))));
+        }
+        match carrier {
+            Carrier::Single(link) => origin.send_single(link, outgoing).await,
+            Carrier::Shared(link, stream) => {
+                let answer = origin.send_shared(link, reuse, outgoing).await;
+                drop(stream);
+                answer
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

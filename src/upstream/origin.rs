@@ -1,0 +1,288 @@
+//! One Vonage host, or what stands in its place: takes connections from its pool, opens what is missing, sends.
+//!
+//! A connect that others wait for runs in a task of its own, so that it outlives the request that began it. A
+//! sweeper runs while there is a connection.
+//!
+//! Not here: which connection is taken (`pool`), how one is made (`connect`), what a failure proves (`http1`, `http2`).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use http::header::{HOST, HeaderName};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use tokio::sync::watch;
+
+use super::body::Body;
+use super::connect::{Dialer, Protocol, Target};
+use super::error::{ConnectError, SendError, UnsolicitedUpgrade};
+use super::figures::{Counters, Figures};
+use super::outgoing::Outgoing;
+use super::pool::{self, Choice, Need, Pool, Resting, Speaks};
+use super::{Carrier, Connection, Reuse, http1, http2};
+use crate::clock;
+use crate::vonage::hosts::Host;
+
+/// How often resting connections are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often a request waits for a connection that others then take, or that closes at once.
+const ROUNDS: usize = 8;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+type Outcome = Option<Result<(), ConnectError>>;
+
+/// One Vonage host.
+#[derive(Debug)]
+pub(super) struct Origin {
+    host: Host,
+    name: HeaderValue,
+    authority: Authority,
+    target: Target,
+    dialer: Arc<Dialer>,
+    answer_head: Duration,
+    counters: Arc<Counters>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    pool: Pool<http1::Link, http2::Link>,
+    /// The connect that others wait for.
+    dialing: Option<watch::Receiver<Outcome>>,
+    sweeper: Sweeper,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sweeper {
+    Running,
+    Stopped,
+}
+
+enum Taken {
+    Connection(Connection),
+    Open,
+    Join(watch::Receiver<Outcome>),
+}
+
+enum Dialed {
+    Single(http1::Link),
+    Shared(http2::Link),
+}
+
+impl Origin {
+    pub(super) fn new(host: Host, target: Target, speaks: Speaks, dialer: Arc<Dialer>, answer_head: Duration) -> Self {
+        let state = State { pool: Pool::new(speaks), dialing: None, sweeper: Sweeper::Stopped };
+        Self {
+            host,
+            name: HeaderValue::from_static(host.name()),
+            authority: Authority::from_static(host.name()),
+            target,
+            dialer,
+            answer_head,
+            counters: Arc::default(),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn host(&self) -> Host {
+        self.host
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        self.counters.read(self.host)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection, from the pool or new.
+    pub(super) async fn any(self: &Arc<Self>) -> Result<Connection, ConnectError> {
+        self.connection(Need::Any).await
+    }
+
+    /// A connection that was opened after this call.
+    pub(super) async fn fresh(self: &Arc<Self>) -> Result<Connection, ConnectError> {
+        let number = self.lock().pool.next_number();
+        self.connection(Need::Since(number)).await
+    }
+
+    async fn connection(self: &Arc<Self>, need: Need) -> Result<Connection, ConnectError> {
+        for _ in 0..ROUNDS {
+            let mut outcome = match self.take(need) {
+                Taken::Connection(connection) => return Ok(connection),
+                Taken::Open => return self.open().await,
+                Taken::Join(outcome) => outcome,
+            };
+            // A task that was lost without an outcome leaves the next round to begin another.
+            if let Ok(outcome) = outcome.wait_for(Option::is_some).await
+                && let Some(Err(error)) = &*outcome
+            {
+                return Err(error.clone());
+            }
+        }
+        Err(ConnectError::Unstable)
+    }
+
+    fn take(self: &Arc<Self>, need: Need) -> Taken {
+        let mut state = self.lock();
+        match state.pool.choose(need, clock::now()) {
+            Choice::Single(resting) => Taken::Connection(self.single(resting.link)),
+            Choice::Shared(link) => Taken::Connection(self.shared(link)),
+            Choice::SharedAndOpen(link) => {
+                drop(self.join(&mut state));
+                Taken::Connection(self.shared(link))
+            }
+            Choice::Open => Taken::Open,
+            Choice::Join => Taken::Join(self.join(&mut state)),
+        }
+    }
+
+    fn single(self: &Arc<Self>, link: http1::Link) -> Connection {
+        let reuse = link.reuse();
+        self.count(reuse);
+        Connection { origin: Arc::clone(self), reuse, carrier: Carrier::Single(link) }
+    }
+
+    fn shared(self: &Arc<Self>, link: http2::Link) -> Connection {
+        let (stream, reuse) = link.take_stream();
+        self.count(reuse);
+        Connection { origin: Arc::clone(self), reuse, carrier: Carrier::Shared(link, Some(stream)) }
+    }
+
+    fn count(&self, reuse: Reuse) {
+        match reuse {
+            Reuse::Reused => self.counters.reused(),
+            Reuse::Fresh => {}
+        }
+    }
+
+    /// The connect under way, or a new one.
+    fn join(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Outcome> {
+        if let Some(outcome) = state.dialing.as_ref().filter(|outcome| outcome.has_changed().is_ok()) {
+            return outcome.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        state.dialing = Some(receiver.clone());
+        let origin = Arc::clone(self);
+        let _task = tokio::spawn(async move {
+            let dialed = origin.dial().await;
+            let outcome = {
+                let mut state = origin.lock();
+                state.dialing = None;
+                dialed.map(|dialed| origin.add(&mut state, dialed))
+            };
+            sender.send_replace(Some(outcome));
+        });
+        receiver
+    }
+
+    fn add(self: &Arc<Self>, state: &mut State, dialed: Dialed) {
+        let now = clock::now();
+        match dialed {
+            Dialed::Single(link) => {
+                state.pool.speaks_http1();
+                state.pool.rest(Resting { opened: link.opened, link, since: now, limit: pool::REST });
+            }
+            Dialed::Shared(link) => state.pool.join(link, now),
+        }
+        self.keep_swept(state);
+    }
+
+    /// A connection for one request, made while it waits.
+    async fn open(self: &Arc<Self>) -> Result<Connection, ConnectError> {
+        match self.dial().await? {
+            Dialed::Single(link) => {
+                self.lock().pool.speaks_http1();
+                Ok(self.single(link))
+            }
+            Dialed::Shared(link) => {
+                self.add(&mut self.lock(), Dialed::Shared(link.clone()));
+                Ok(self.shared(link))
+            }
+        }
+    }
+
+    async fn dial(&self) -> Result<Dialed, ConnectError> {
+        let dialed = match self.dialer.dial(&self.target).await {
+            Ok((wire, Protocol::Http1)) => http1::begin(wire, &self.counters, clock::now()).await.map(Dialed::Single),
+            Ok((wire, Protocol::Http2)) => http2::begin(wire, &self.counters).await.map(Dialed::Shared),
+            Err(error) => Err(error),
+        };
+        dialed.inspect_err(|error| self.counters.failed(error))
+    }
+
+    fn keep_swept(self: &Arc<Self>, state: &mut State) {
+        if state.sweeper == Sweeper::Stopped {
+            state.sweeper = Sweeper::Running;
+            drop(tokio::spawn(sweep(Arc::downgrade(self))));
+        }
+    }
+
+    /// Sends over a connection of HTTP/1.1, which rests as soon as the head of the answer is there.
+    pub(super) async fn send_single(self: Arc<Self>, mut link: http1::Link, outgoing: Outgoing) -> Result<Response<Incoming>, SendError> {
+        let response = self.limited(link.send(self.origin_form(outgoing))).await?;
+        let limit = pool::rest_limit(keep_alive(response.headers()));
+        let mut state = self.lock();
+        state.pool.rest(Resting { opened: link.opened, link, since: clock::now(), limit });
+        self.keep_swept(&mut state);
+        Ok(response)
+    }
+
+    /// Sends over a stream of HTTP/2.
+    pub(super) async fn send_shared(&self, link: http2::Link, reuse: Reuse, outgoing: Outgoing) -> Result<Response<Incoming>, SendError> {
+        let request = self.absolute_form(outgoing)?;
+        self.limited(link.send(request, reuse)).await
+    }
+
+    /// Within the time for the head of an answer, and refusing what no answer may be.
+    async fn limited(
+        &self,
+        answer: impl Future<Output = Result<Response<Incoming>, SendError>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let response = tokio::time::timeout(self.answer_head, answer).await.unwrap_or(Err(SendError::Timeout))?;
+        match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Failed(Box::new(UnsolicitedUpgrade))),
+            _ => Ok(response),
+        }
+    }
+
+    /// A replaced origin is told which Vonage host is meant, so `Host` is the Vonage name whatever the socket leads to.
+    fn origin_form(&self, outgoing: Outgoing) -> Request<Body> {
+        let (_, mut head, body) = outgoing.into_parts();
+        head.version = Version::HTTP_11;
+        head.headers.insert(HOST, self.name.clone());
+        Request::from_parts(head, body)
+    }
+
+    fn absolute_form(&self, outgoing: Outgoing) -> Result<Request<Body>, SendError> {
+        let (_, mut head, body) = outgoing.into_parts();
+        let mut parts = std::mem::take(&mut head.uri).into_parts();
+        parts.scheme = Some(Scheme::HTTPS);
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+        head.uri = Uri::from_parts(parts).map_err(|error| SendError::Failed(Box::new(error)))?;
+        head.version = Version::HTTP_2;
+        head.headers.remove(HOST);
+        Ok(Request::from_parts(head, body))
+    }
+}
+
+fn keep_alive(headers: &HeaderMap) -> Option<&str> {
+    headers.get(KEEP_ALIVE)?.to_str().ok()
+}
+
+/// Lets go of connections that rest too long, until none is left.
+async fn sweep(origin: Weak<Origin>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(origin) = origin.upgrade() else { return };
+        let mut state = origin.lock();
+        if state.pool.sweep(clock::now()) {
+            state.sweeper = Sweeper::Stopped;
+            return;
+        }
+    }
+}
