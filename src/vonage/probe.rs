@@ -1,4 +1,7 @@
 //! The cheap calls that prove a secret: they read, cost nothing and change nothing.
+//!
+//! None is named where we only believe that the call is served: an answer that proves nothing would leave a new
+//! secret unproven for ever, and without a free call a request proves it. Facts: API descriptions of account and application-v2.
 
 use super::hosts::{Host, Set};
 
@@ -6,7 +9,35 @@ use super::hosts::{Host, Set};
 pub fn free_call(host: Host) -> Option<&'static str> {
     match host.set() {
         Set::Rest => Some("/account/get-balance"),
-        Set::Api => Some("/v2/applications?page_size=1"),
-        Set::Europe | Set::Video | Set::Sandbox | Set::OpenTok => None,
+        // The hosts of this set at vonage.com serve Voice, Users and Conversations, which take tokens only.
+        Set::Api if host.name().ends_with(".nexmo.com") => Some("/v2/applications?page_size=1"),
+        Set::Api | Set::Europe | Set::Video | Set::Sandbox | Set::OpenTok => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::vonage::endpoints::{Documented, Plane, Repeat, Scheme, lookup};
+
+    #[test]
+    fn a_free_call_only_reads_and_takes_basic_at_its_host() {
+        for (host, call) in Host::all().filter_map(|host| Some((host, free_call(host)?))) {
+            let path = call.split('?').next().unwrap();
+            let found = lookup(Some(host.set()), &Method::GET, path);
+            assert_eq!((found.method, found.plane, found.repeat), (Documented::Yes, Plane::Data, Repeat::Repeatable), "{host}");
+            assert_eq!(found.endpoint.schemes.first(), Some(&Scheme::Basic), "{host}");
+            assert_eq!(found.endpoint.host.set(), host.set(), "{host}");
+        }
+        assert!(free_call(Host::REST).is_some() && free_call(Host::API).is_some());
+    }
+
+    #[test]
+    fn a_host_that_takes_only_tokens_has_no_free_call() {
+        for name in ["api-us-3.vonage.com", "api-ap-4.vonage.com", "video.api.vonage.com", "api.opentok.com"] {
+            assert_eq!(free_call(Host::named(name).unwrap()), None, "{name}");
+        }
     }
 }

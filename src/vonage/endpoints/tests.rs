@@ -11,8 +11,11 @@ fn rows() -> impl Iterator<Item = &'static Endpoint> {
     TABLES.iter().copied().flatten().flat_map(|group| group.rows)
 }
 
-/// Methods, paths and row of every line of the provider's list, by host.
-const DOCUMENTED: &[(&str, &[(&str, &str, &str)])] = &[
+/// Methods, paths, name of the row.
+type Line = (&'static str, &'static str, &'static str);
+
+/// Every line of the provider's list, by host.
+const DOCUMENTED: &[(&str, &[Line])] = &[
     (
         "rest.nexmo.com",
         &[
