@@ -16,13 +16,15 @@ use crate::credentials::reload::Reload;
 use crate::credentials::store::Store;
 use crate::credentials::watch::Watching;
 use crate::metrics::Metrics;
-use crate::proxy::listen::{self, Bound};
-use crate::proxy::Proxy;
 use crate::prove::prober::{self, Alarm};
+use crate::proxy::Proxy;
+use crate::proxy::listen::{self, Bound};
 use crate::shutdown::Shutdown;
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
 mod operations;
+
+pub use operations::{LostLines, TokenError};
 
 use operations::Parts;
 
@@ -36,7 +38,7 @@ pub struct Surroundings {
     /// What is counted; made before the logs.
     pub metrics: Arc<Metrics>,
     /// Log lines that were lost, as a question.
-    pub log_lines_dropped: operations::LostLines,
+    pub log_lines_dropped: LostLines,
 }
 
 /// Why a sidecar cannot start.
@@ -53,7 +55,7 @@ pub enum StartError {
     Upstream(#[from] SetupError),
     /// A token file of `[admin.observe]`.
     #[error("a token of admin.observe cannot be read")]
-    Token(#[source] operations::TokenError),
+    Token(#[source] TokenError),
 }
 
 /// A sidecar with its listeners bound and its credentials read once.

@@ -73,7 +73,7 @@ async fn exchange(upstream: &std::sync::Arc<Upstream>, secret: &Basic, host: Hos
         Err(error) => return Proof::Unreachable(error.code()),
     };
     let path = call.split('?').next().unwrap_or(call);
-    let endpoint = endpoints::lookup(&Method::GET, path).endpoint;
+    let endpoint = endpoints::lookup(Some(host.set()), &Method::GET, path).endpoint;
     let (head, body) = answer.into_parts();
     let verdict = match refusal::need(endpoint, Scheme::Basic, &Method::GET, head.status, &head.headers) {
         Need::Nothing(verdict) => verdict,
@@ -107,7 +107,7 @@ pub async fn prove(upstream: &std::sync::Arc<Upstream>, account: &Account, slot:
 }
 
 /// Lets an account learn from one attempt, and says so when a standing moves.
-pub fn learn(account: &Account, uid: Uid, host: Host, lesson: Lesson, sent: Instant) -> Moved {
+pub fn learn(account: &Account, uid: Uid, host: Host, lesson: Lesson, sent: Instant) -> Learnt {
     let now = clock::now();
     let file: Vec<Uid> = account.secrets.iter().filter(|slot| matches!(slot.place, Place::File(_))).map(|slot| slot.uid).collect();
     let moved = account.opinion.lock().learn(uid, host, lesson, sent, &file, now);
@@ -119,5 +119,15 @@ pub fn learn(account: &Account, uid: Uid, host: Host, lesson: Lesson, sent: Inst
         let place = slot.map_or_else(|| "gone".to_owned(), crate::credentials::name_of);
         tracing::info!(account = %account.key, secret = %place, host = %host, from = from.word(), to = to.word(), "standing moved");
     }
-    moved
+    let retires = account.secrets.iter().any(|slot| slot.uid == uid && matches!(slot.place, Place::Retiring { .. }));
+    if retires && lesson != Lesson::Accepted { Learnt::RetiringRefused } else { Learnt::Noted }
+}
+
+/// What follows from a lesson.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learnt {
+    /// Nothing more.
+    Noted,
+    /// A value that retires was refused: it may be wiped.
+    RetiringRefused,
 }

@@ -24,7 +24,7 @@ use crate::credentials::store::Store;
 use crate::inject::strip::{self, Claims};
 use crate::metrics::Metrics;
 use crate::prove::prober::Alarm;
-use crate::telemetry::SafePath;
+use crate::telemetry::safe_path::SafePath;
 use crate::upstream::Upstream;
 use crate::upstream::body::{ReplayMemory, Tee};
 use crate::vonage::endpoints::Endpoint;
@@ -66,6 +66,8 @@ pub struct Proxy {
     pub metrics: Arc<Metrics>,
     /// Who asks about fallen standings.
     pub alarm: Arc<Alarm>,
+    /// Requests under way on all listeners.
+    pub in_flight: Arc<AtomicUsize>,
     rules: Rules,
     memory: Arc<ReplayMemory>,
     held: AtomicUsize,
@@ -84,7 +86,14 @@ struct Rules {
 
 impl Proxy {
     /// A proxy with these parts and settings.
-    pub fn new(settings: &Settings, store: Arc<Store>, reload: Reload, upstream: Arc<Upstream>, metrics: Arc<Metrics>, alarm: Arc<Alarm>) -> Self {
+    pub fn new(
+        settings: &Settings,
+        store: Arc<Store>,
+        reload: Reload,
+        upstream: Arc<Upstream>,
+        metrics: Arc<Metrics>,
+        alarm: Arc<Alarm>,
+    ) -> Self {
         let rules = Rules {
             region: settings.upstream.region,
             hold: settings.fallback.hold,
@@ -94,7 +103,7 @@ impl Proxy {
             access: settings.log.access,
         };
         let memory = Arc::new(ReplayMemory::new(settings.limits.replay_memory));
-        Self { store, reload, upstream, metrics, alarm, rules, memory, held: AtomicUsize::new(0) }
+        Self { store, reload, upstream, metrics, alarm, in_flight: Arc::new(AtomicUsize::new(0)), rules, memory, held: AtomicUsize::new(0) }
     }
 
     /// One request, end to end.
@@ -152,7 +161,8 @@ impl Proxy {
             AskBody::None
         } else if treatment == Treatment::Basic && parameters::in_body(endpoint) {
             let whole = self.read_whole(body).await?;
-            let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims).map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
+            let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
+                .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
             if let Some(clean) = &clean {
                 stripped.set_length(clean.len());
             }
@@ -205,7 +215,7 @@ impl Proxy {
         if self.rules.access == Access::Off {
             return;
         }
-        let path = SafePath::of(&told.path, told.endpoint);
+        let path = SafePath::new(&told.path, told.endpoint.map(|endpoint| endpoint.path));
         tracing::info!(
             target: "vonage_sidecar::access",
             method = %told.method,

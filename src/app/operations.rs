@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::admin::serve::Admin;
@@ -14,13 +15,18 @@ use crate::credentials::reload::{Outcome, Past, Reload, Status};
 use crate::credentials::store::Store;
 use crate::credentials::watch::Source;
 use crate::credentials::{Account, Place};
+use crate::files;
 use crate::metrics::Metrics;
 use crate::prove::{self, Proof};
 use crate::proxy::Proxy;
 use crate::proxy::listen::Bound;
 use crate::secret::{AccessToken, ApiKey};
-use crate::upstream::Upstream;
+use crate::upstream::{Figures, Upstream};
 use crate::vonage::hosts::Host;
+use crate::vonage::probe;
+
+/// A token file is one line.
+const LONGEST_TOKEN: usize = 4096;
 
 /// How many log lines were lost.
 pub struct LostLines(pub Box<dyn Fn() -> u64 + Send + Sync>);
@@ -39,13 +45,25 @@ pub struct TokenError {
 }
 
 /// Reads the tokens of `[admin.observe]`.
-pub fn tokens(admin: &config::Admin) -> Result<Vec<AccessToken>, TokenError> {
+pub(super) fn tokens(admin: &config::Admin) -> Result<Vec<AccessToken>, TokenError> {
     let given = admin.observe.iter().flat_map(|observe| &observe.tokens);
-    given.map(config::Token::read).collect::<Result<_, _>>().map_err(|what| TokenError { what })
+    given.map(token).collect()
+}
+
+/// A file's one line break at the end is not part of the token.
+fn token(token: &config::Token) -> Result<AccessToken, TokenError> {
+    let path = match token {
+        config::Token::Value(value) => return Ok(value.clone()),
+        config::Token::File(path) => path,
+    };
+    let contents = files::read(path, LONGEST_TOKEN).map_err(|error| TokenError { what: error.to_string() })?;
+    let text = std::str::from_utf8(&contents.bytes).map_err(|_| TokenError { what: format!("{} is not text", path.display()) })?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    AccessToken::parse(text.strip_suffix('\r').unwrap_or(text)).map_err(|error| TokenError { what: format!("{} {error}", path.display()) })
 }
 
 /// Every listener of the process, for `/status`.
-pub fn listeners(data: &Bound, admin: &Admin) -> Vec<Listener> {
+pub(super) fn listeners(data: &Bound, admin: &Admin) -> Vec<Listener> {
     let data = data.addresses().into_iter();
     let data = data.map(|address: SocketAddr| Listener { role: Role::Data, address: address.to_string(), binding: Binding::Bound });
     data.chain(admin.listeners()).collect()
@@ -53,25 +71,25 @@ pub fn listeners(data: &Bound, admin: &Admin) -> Vec<Listener> {
 
 /// Everything that is asked for an answer.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     /// The credentials file.
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
     /// The reloader.
-    pub reload: Reload,
+    pub(super) reload: Reload,
     /// What we hold.
-    pub store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     /// The way to Vonage.
-    pub upstream: Arc<Upstream>,
+    pub(super) upstream: Arc<Upstream>,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     /// The proxy.
-    pub proxy: Arc<Proxy>,
+    pub(super) proxy: Arc<Proxy>,
     /// All listeners.
-    pub listeners: Vec<Listener>,
+    pub(super) listeners: Vec<Listener>,
     /// What opens `/status` on the observe listener.
-    pub tokens: Vec<AccessToken>,
+    pub(super) tokens: Vec<AccessToken>,
     /// Lost log lines.
-    pub lost: LostLines,
+    pub(super) lost: LostLines,
 }
 
 impl Operations for Parts {
@@ -89,7 +107,11 @@ impl Operations for Parts {
     }
 
     fn load(&self) -> Load {
-        Load { in_flight: self.proxy.in_flight(), upstream: self.upstream.open(), log_lines_dropped: (self.lost.0)() }
+        Load {
+            in_flight: u64::try_from(self.proxy.in_flight.load(Ordering::Acquire)).unwrap_or(u64::MAX),
+            upstream: open(&self.upstream.figures()),
+            log_lines_dropped: (self.lost.0)(),
+        }
     }
 
     fn reload(&self) -> Pending<'_, status::Reload> {
@@ -114,7 +136,7 @@ impl Operations for Parts {
 impl Parts {
     async fn prove_account(&self, account: &Account, proofs: &mut Vec<status::Proof>) {
         for slot in &account.secrets {
-            for host in Host::proving() {
+            for host in probe::PROVING {
                 let proof = prove::prove(&self.upstream, account, slot, host).await;
                 self.metrics.probe(proof.word());
                 let position = match slot.place {
@@ -133,6 +155,10 @@ impl Parts {
             }
         }
     }
+}
+
+fn open(figures: &[Figures]) -> Vec<(Host, &'static str, u64)> {
+    figures.iter().flat_map(|of| [(of.host, "http/1.1", of.http1.open), (of.host, "h2", of.http2.open)]).collect()
 }
 
 fn outcome(proof: Proof) -> (ProofOutcome, String) {
@@ -154,8 +180,8 @@ fn file(path: &std::path::Path, told: &Status) -> status::File {
     };
     status::File {
         path: path.display().to_string(),
-        device: told.identity.map(|identity| identity.device),
-        inode: told.identity.map(|identity| identity.inode),
+        device: None,
+        inode: None,
         state,
         error: told.error.clone(),
         last_good_age_seconds: told.good_ago.map(|age| age.as_secs_f64()),
@@ -183,4 +209,3 @@ fn told(outcome: &Outcome, ago: Duration, generation: u64) -> status::Reload {
     };
     status::Reload { age_seconds: ago.as_secs_f64(), outcome, generation, detail }
 }
-

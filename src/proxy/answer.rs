@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use super::fault::{Description, Fault};
 use super::socket::Serving;
 use crate::clock;
+use crate::upstream::InFlight;
 
 /// On every answer that is ours: the code of the fault.
 pub const MARK: HeaderName = HeaderName::from_static("x-sidecar-error");
@@ -43,6 +44,8 @@ struct Theirs {
     head_start: VecDeque<Frame<Bytes>>,
     rest: Option<Incoming>,
     patience: Patience,
+    /// Its place among the streams of its connection, until it is read.
+    _under_way: Option<InFlight>,
 }
 
 /// How long an answer may be silent, and when it must be whole.
@@ -101,16 +104,17 @@ pub enum End {
 pub struct Opened {
     frames: VecDeque<Frame<Bytes>>,
     rest: Option<Incoming>,
+    under_way: Option<InFlight>,
     /// How the read part ended.
     pub end: End,
 }
 
 impl Opened {
     /// Reads up to `limit` bytes within `patience`. With a limit of 1 that is the first piece.
-    pub async fn read(mut body: Incoming, limit: usize, patience: Duration) -> Self {
+    pub async fn read(mut body: Incoming, under_way: InFlight, limit: usize, patience: Duration) -> Self {
         let mut frames = VecDeque::new();
         if body.is_end_stream() {
-            return Self { frames, rest: None, end: End::Complete };
+            return Self { frames, rest: None, under_way: None, end: End::Complete };
         }
         let mut read = 0;
         let mut sleep: Option<Pin<Box<Sleep>>> = None;
@@ -138,8 +142,8 @@ impl Opened {
                 }
             }
         };
-        let rest = matches!(end, End::More).then_some(body);
-        Self { frames, rest, end }
+        let (rest, under_way) = if matches!(end, End::More) { (Some(body), Some(under_way)) } else { (None, None) };
+        Self { frames, rest, under_way, end }
     }
 
     /// The bytes read so far, in one piece.
@@ -160,7 +164,10 @@ impl Opened {
 
     /// As the body that goes back.
     pub fn into_body(self, patience: Patience) -> AnswerBody {
-        AnswerBody { content: Content::Theirs(Theirs { head_start: self.frames, rest: self.rest, patience }), _serving: None }
+        AnswerBody {
+            content: Content::Theirs(Theirs { head_start: self.frames, rest: self.rest, patience, _under_way: self.under_way }),
+            _serving: None,
+        }
     }
 }
 
@@ -170,7 +177,7 @@ pub fn document(told: &Description) -> String {
         "type": format!("urn:vonage-sidecar:{}", told.code),
         "title": told.what,
         "status": told.status.as_u16(),
-        "detail": told.remedy,
+        "detail": *told.remedy,
         "code": told.code,
     });
     format!("{document}\n")

@@ -25,10 +25,10 @@ use crate::credentials::standing::{Lesson, Standing, Trial};
 use crate::credentials::{Account, Basic, Generation, Slot, Uid, candidates, name_of};
 use crate::inject::{self, Credential, Stripped};
 use crate::metrics::{FallbackOutcome, HoldOutcome};
-use crate::prove::{self, Proof};
+use crate::prove::{self, Learnt, Proof};
 use crate::secret::ApiKey;
-use crate::upstream::SendError;
 use crate::upstream::body::{Body, Source, Tee};
+use crate::upstream::{InFlight, SendError};
 use crate::vonage::endpoints::{Endpoint, Repeat, Scheme};
 use crate::vonage::hosts::Host;
 use crate::vonage::probe;
@@ -225,12 +225,12 @@ impl Proxy {
     /// Sends a request that gets no credential of ours.
     pub(super) async fn pass(&self, ask: &Ask, caller: &Caller) -> Result<Response<AnswerBody>, Fault> {
         let credential = if ask.treatment == Treatment::PassThrough { Credential::CallersOwn } else { Credential::Nothing };
-        let answer = match self.send(ask, credential, caller).await {
+        let (answer, under_way) = match self.send(ask, credential, caller).await {
             Ok(answer) => answer,
             Err(failure) => return Err(failure.into_fault()),
         };
         let (head, body) = answer.into_parts();
-        let opened = Opened::read(body, 1, FIRST_PIECE).await;
+        let opened = Opened::read(body, under_way, 1, FIRST_PIECE).await;
         self.deliver(ask, Judged { head, opened, verdict: Verdict::NoEvidence }, None)
     }
 
@@ -288,7 +288,7 @@ impl Proxy {
 
     /// Sends once; once more on a fresh connection if the peer provably processed nothing, or if a call that only
     /// reads met a reused connection that closed before any answer.
-    async fn send(&self, ask: &Ask, credential: Credential<'_>, caller: &Caller) -> Result<Response<Incoming>, Failure> {
+    async fn send(&self, ask: &Ask, credential: Credential<'_>, caller: &Caller) -> Result<(Response<Incoming>, InFlight), Failure> {
         let mut connection = self.upstream.connection(ask.host).await.map_err(Failure::unsent)?;
         let mut again = Again::Allowed;
         loop {
@@ -299,8 +299,9 @@ impl Proxy {
                 caller.must_finish();
             }
             let outgoing = inject::inject(&ask.stripped, ask.host, credential, ask.body.body());
+            let under_way = connection.in_flight();
             let error = match connection.send(outgoing).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok((answer, under_way)),
                 Err(error) => error,
             };
             if let Some(fault) = ask.body.fault() {
@@ -326,10 +327,11 @@ impl Proxy {
         if self.allowance(ask, key) == Allowance::Single {
             return Next::Stop(FallbackOutcome::BackedOff);
         }
-        self.reload.refreshed().await;
+        self.reload.refreshed(clock::now()).await;
         if let Some(pick) = self.pick(ask, key, course) {
             let hopeful = matches!(pick.standing, Standing::Good | Standing::Untested);
-            let paid = hopeful || course.tries().len() > 1 || pick.account.opinion.restraint(|restraint| restraint.has_budget(clock::now()));
+            let paid =
+                hopeful || course.tries().len() > 1 || pick.account.opinion.restraint(|restraint| restraint.has_budget(clock::now()));
             return if paid { Next::Send(pick) } else { Next::Stop(FallbackOutcome::Budget) };
         }
         self.hold(ask, key, caller, course, told).await
@@ -418,7 +420,9 @@ impl Proxy {
                 (Verdict::Accepted, _) => Lesson::Accepted,
                 (Verdict::NoEvidence, _) => continue,
             };
-            prove::learn(account, *uid, ask.host, lesson, *sent);
+            if prove::learn(account, *uid, ask.host, lesson, *sent) == Learnt::RetiringRefused {
+                self.reload.prune();
+            }
             fell |= lesson != Lesson::Accepted;
         }
         if fell {
@@ -532,13 +536,13 @@ impl Drop for InUse<'_> {
 
 /// Reads what must be read of an answer, and judges it. An answer about the request that broke off is a failure; a
 /// 401 that broke off is a 401 all the same.
-async fn judge(ask: &Ask, answer: Response<Incoming>) -> Result<Judged, Failure> {
+async fn judge(ask: &Ask, (answer, under_way): (Response<Incoming>, InFlight)) -> Result<Judged, Failure> {
     let (head, body) = answer.into_parts();
     let method = &ask.stripped.head().method;
     let (opened, verdict) = match refusal::need(ask.endpoint, Scheme::Basic, method, head.status, &head.headers) {
-        Need::Nothing(verdict) => (Opened::read(body, 1, FIRST_PIECE).await, verdict),
+        Need::Nothing(verdict) => (Opened::read(body, under_way, 1, FIRST_PIECE).await, verdict),
         Need::Body => {
-            let opened = Opened::read(body, refusal::LONGEST_JUDGED, JUDGING).await;
+            let opened = Opened::read(body, under_way, refusal::LONGEST_JUDGED, JUDGING).await;
             let bytes = opened.bytes();
             let seen = match opened.end {
                 End::Complete => Seen::Complete(&bytes),

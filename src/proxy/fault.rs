@@ -3,6 +3,8 @@
 //! These become answers of our own ([`super::answer`]); a refusal of the provider that is passed on is never one of
 //! them. Names of secrets, paths and values never appear in the words.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 use crate::upstream::{ConnectError, SendError};
@@ -87,7 +89,7 @@ pub enum Fault {
 }
 
 /// How a fault is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Status of the answer.
     pub status: StatusCode,
@@ -96,7 +98,7 @@ pub struct Description {
     /// What happened.
     pub what: &'static str,
     /// What to do.
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
 }
 
 impl Fault {
@@ -113,6 +115,11 @@ impl Fault {
     /// Its status, code and words.
     pub fn description(&self) -> Description {
         let (status, code, what, remedy) = self.row();
+        let remedy = match self {
+            // It knows the cause and what to do about it.
+            Self::Connect(error) => Cow::Owned(error.to_string()),
+            _others => Cow::Borrowed(remedy),
+        };
         Description { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, what, remedy }
     }
 
@@ -125,10 +132,15 @@ impl Fault {
                 "the request is not well-formed HTTP/1.1",
                 "use an HTTP client library with an http:// base URL; this port does not speak TLS",
             ),
-            Self::HeadTooLarge => {
-                (431, "head_too_large", "the request head is larger than limits.head or has more than 100 headers", "send fewer or shorter headers")
+            Self::HeadTooLarge => (
+                431,
+                "head_too_large",
+                "the request head is larger than limits.head or has more than 100 headers",
+                "send fewer or shorter headers",
+            ),
+            Self::Method => {
+                (405, "method_not_allowed", "no Vonage API has this method", "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
             }
-            Self::Method => (405, "method_not_allowed", "no Vonage API has this method", "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"),
             Self::MethodNever => (
                 405,
                 "method_not_allowed",
@@ -137,21 +149,30 @@ impl Fault {
             ),
             Self::Target => (400, "target_malformed", "the request target is not a path", "send the path alone, beginning with /"),
             Self::TargetTooLong => (414, "target_too_long", "the request target is longer than 16 KiB", "send long parameters in the body"),
-            Self::HostMalformed => {
-                (400, "host_malformed", "the request has no usable Host header, or more than one", "send one Host header with a name and a port")
-            }
+            Self::HostMalformed => (
+                400,
+                "host_malformed",
+                "the request has no usable Host header, or more than one",
+                "send one Host header with a name and a port",
+            ),
             Self::HostForeign => (
                 421,
                 "host_foreign",
                 "the Host header names neither this machine nor a Vonage host",
                 "use localhost or 127.0.0.1 in the base URL, or add the name to allowed_hosts of the listener",
             ),
-            Self::Browser => {
-                (403, "browser_refused", "a web page may not call this address", "call from a server program; no page may spend the account's money")
-            }
-            Self::PathAmbiguous => {
-                (400, "path_ambiguous", "the path means one thing as it is written and another when it is resolved", "write the path in its plain form")
-            }
+            Self::Browser => (
+                403,
+                "browser_refused",
+                "a web page may not call this address",
+                "call from a server program; no page may spend the account's money",
+            ),
+            Self::PathAmbiguous => (
+                400,
+                "path_ambiguous",
+                "the path means one thing as it is written and another when it is resolved",
+                "write the path in its plain form",
+            ),
             Self::Framing => (
                 400,
                 "framing_ambiguous",
@@ -159,7 +180,9 @@ impl Fault {
                 "send either one Content-Length or Transfer-Encoding: chunked",
             ),
             Self::Expectation => (417, "expectation_failed", "only the expectation 100-continue is known", "remove the Expect header"),
-            Self::Upgrade => (501, "upgrade_not_supported", "protocol upgrades are not passed on", "connect to the provider directly for WebSockets"),
+            Self::Upgrade => {
+                (501, "upgrade_not_supported", "protocol upgrades are not passed on", "connect to the provider directly for WebSockets")
+            }
             Self::BodyTooLong => (413, "body_too_long", "the body is longer than any Vonage API takes", "send less"),
             Self::BodyTooLongToRead => (
                 413,
@@ -167,10 +190,15 @@ impl Fault {
                 "this endpoint may carry credentials in its body, so it is read whole, and it is longer than limits.replay",
                 "send less, or raise limits.replay in sidecar.toml",
             ),
-            Self::BodyUnreadable => {
-                (400, "body_unreadable", "the body begins as a JSON object but is cut short or malformed", "send a complete JSON object or a form")
+            Self::BodyUnreadable => (
+                400,
+                "body_unreadable",
+                "the body begins as a JSON object but is cut short or malformed",
+                "send a complete JSON object or a form",
+            ),
+            Self::BodyBroken => {
+                (400, "body_broken", "the body broke off or its framing is wrong", "send the whole body with the length it says")
             }
-            Self::BodyBroken => (400, "body_broken", "the body broke off or its framing is wrong", "send the whole body with the length it says"),
             Self::BodyStalled => (408, "body_stalled", "no byte of the body came for timeouts.idle", "send the body without long pauses"),
             Self::Management(_) => (
                 403,
@@ -179,9 +207,12 @@ impl Fault {
                 "call the provider directly with an operator's credentials, or allow this part by name in the listener's allow",
             ),
             Self::KeysDiffer => (400, "keys_differ", "the request names two different API keys", "name one API key on a request"),
-            Self::KeyUnknown => {
-                (403, "key_unknown", "the API key of the request is not in the credentials file", "use a key of the file, or add the account to it")
-            }
+            Self::KeyUnknown => (
+                403,
+                "key_unknown",
+                "the API key of the request is not in the credentials file",
+                "use a key of the file, or add the account to it",
+            ),
             Self::KeyLimited => (403, "key_not_served", "this listener serves another account", "use the listener of that account"),
             Self::HostLimited => (403, "host_not_served", "this listener serves another Vonage host", "use a listener without that limit"),
             Self::Scheme => (
@@ -196,8 +227,16 @@ impl Fault {
                 "no valid credentials file has been read yet",
                 "see /status on the admin address, or run vonage-sidecar check",
             ),
-            Self::Connect(error) => (connect_status(error), error.code(), "Vonage could not be reached; nothing was sent", error.remedy()),
-            Self::Send(error) => (send_status(error), error.code(), "no answer of Vonage could be had", error.remedy()),
+            Self::Connect(error) => (connect_status(error), error.code(), "Vonage could not be reached; nothing was sent", ""),
+            Self::Send(error @ SendError::NotProcessed(_)) => {
+                (send_status(error), error.code(), "Vonage closed the connection without processing the request", "send it again")
+            }
+            Self::Send(error) => (
+                send_status(error),
+                error.code(),
+                "no answer of Vonage could be had; the request may have been executed",
+                "find out whether it was executed before sending it again",
+            ),
             Self::OutcomeUnknown(error) => (
                 send_status(error),
                 "outcome_unknown",

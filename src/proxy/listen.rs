@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::Request;
@@ -116,7 +116,6 @@ impl Bound {
             shutdown: shutdown.clone(),
             pace: Pace { head: settings.timeouts.caller_head, idle: settings.timeouts.idle },
             head: settings.limits.head,
-            in_flight: Arc::new(AtomicUsize::new(0)),
             places: Arc::new(Semaphore::new(places(settings.limits.connections))),
         });
         let mut accepting = tokio::task::JoinSet::new();
@@ -127,7 +126,7 @@ impl Bound {
         tokio::select! {
             () = server.quiet() => tracing::info!("drained"),
             () = tokio::time::sleep(settings.timeouts.drain) => {
-                tracing::warn!(in_flight = server.in_flight.load(Ordering::Acquire), "drain time is over: cutting what is left");
+                tracing::warn!(in_flight = server.proxy.in_flight.load(Ordering::Acquire), "drain time is over: cutting what is left");
             }
             () = shutdown.now() => tracing::warn!("told twice: ending now"),
         }
@@ -151,7 +150,6 @@ struct Server {
     shutdown: Shutdown,
     pace: Pace,
     head: usize,
-    in_flight: Arc<AtomicUsize>,
     places: Arc<Semaphore>,
 }
 
@@ -163,7 +161,7 @@ impl Server {
         loop {
             tick.tick().await;
             let now = crate::clock::now();
-            if self.in_flight.load(Ordering::Acquire) > 0 {
+            if self.proxy.in_flight.load(Ordering::Acquire) > 0 {
                 since = now;
             } else if now.saturating_duration_since(since) >= QUIET {
                 return;
@@ -198,7 +196,7 @@ impl Server {
             return;
         }
         let stream = Arc::new(stream);
-        let caller = Caller::new(Arc::clone(&self.in_flight));
+        let caller = Caller::new(Arc::clone(&self.proxy.in_flight));
         let socket = Socket::new(Arc::clone(&stream), Arc::clone(&caller), self.pace);
         let service = {
             let (server, caller) = (Arc::clone(&self), Arc::clone(&caller));

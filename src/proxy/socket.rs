@@ -88,7 +88,12 @@ impl Drop for Serving {
 impl Caller {
     /// A new connection; `in_flight` counts the requests of all of them.
     pub fn new(in_flight: Arc<AtomicUsize>) -> Arc<Self> {
-        Arc::new(Self { phase: AtomicU8::new(phase::WAITING), departure: AtomicU8::new(leave::CANCELS), raw_head: Mutex::new(Vec::new()), in_flight })
+        Arc::new(Self {
+            phase: AtomicU8::new(phase::WAITING),
+            departure: AtomicU8::new(leave::CANCELS),
+            raw_head: Mutex::new(Vec::new()),
+            in_flight,
+        })
     }
 
     /// A head was read: a request begins.
@@ -245,7 +250,11 @@ impl Socket {
                 },
                 Poll::Pending => {
                     let deadline = *self.stuck_since.get_or_insert_with(clock::now) + self.pace.idle;
-                    return if self.write_timer.expired(deadline, cx) { Poll::Ready(Err(ErrorKind::TimedOut.into())) } else { Poll::Pending };
+                    return if self.write_timer.expired(deadline, cx) {
+                        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+                    } else {
+                        Poll::Pending
+                    };
                 }
             }
         }

@@ -104,12 +104,7 @@ pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>) -> Result<Link, 
         .await;
     let (sender, connection) = handshake.map_err(|error| ConnectError::Http(Arc::new(error)))?;
     let state = Arc::new(State { streams: AtomicUsize::new(0), limit: AtomicUsize::new(STREAMS), served: AtomicU64::new(0) });
-    let task = Task {
-        socket: socket.take(),
-        requests: Some(connection),
-        state: Arc::clone(&state),
-        _open: counters.open(Protocol::Http2),
-    };
+    let task = Task { socket: socket.take(), requests: Some(connection), state: Arc::clone(&state), _open: counters.open(Protocol::Http2) };
     let _task = tokio::spawn(task);
     Ok(Link { sender, state })
 }

@@ -15,6 +15,10 @@ pub fn free_call(host: Host) -> Option<&'static str> {
     }
 }
 
+/// The hosts at which a secret is proven: one of each set that has a free call. A secret may be live at one and not yet
+/// at the other.
+pub const PROVING: [Host; 2] = [Host::REST, Host::API];
+
 #[cfg(test)]
 mod tests {
     use http::Method;

@@ -11,10 +11,11 @@ use super::{Check, Span, one_of};
 use crate::config::file::{self, Text};
 use crate::config::{Address, Admin, Listen, Observe, Token};
 use crate::secret::{AccessToken, ApiKey, ApplicationId, Malformed};
+use crate::vonage::endpoints;
 use crate::vonage::hosts::Host;
 
 /// The parts of the management plane that a listener may open.
-const ALLOW_NAMES: &[&str] = &["secrets", "subaccounts", "settings", "top-up", "applications", "psip"];
+const ALLOW_NAMES: &[&str] = &endpoints::MANAGEMENT;
 /// A token shorter than this can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 /// Two, so that one can replace the other while both work.
