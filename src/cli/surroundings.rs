@@ -1,0 +1,17 @@
+//! What the environment says: the only place besides clap that reads it.
+
+use crate::upstream::ProxyEnvironment;
+
+/// The proxy variables, upper case before lower case. An empty one counts as not set.
+pub(super) fn proxy() -> ProxyEnvironment {
+    ProxyEnvironment {
+        https_proxy: first(&["HTTPS_PROXY", "https_proxy"]),
+        all_proxy: first(&["ALL_PROXY", "all_proxy"]),
+        no_proxy: first(&["NO_PROXY", "no_proxy"]),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "only cli reads the environment, and this is where")]
+fn first(names: &[&str]) -> Option<String> {
+    names.iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())
+}
