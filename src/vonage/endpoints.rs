@@ -9,7 +9,7 @@
 //!
 //! Not here: what a refusal looks like (`refusal`), how a credential is put on a request (`inject`). Facts: named in
 //! each row. "`OpenAPI`" are the provider's own description files, "gateway tests" the public suite that asserts what
-//! the provider's gateway answers in production.
+//! the provider's gateway answers in production, "survey" our own list of its APIs where that names nothing closer.
 
 use http::Method;
 

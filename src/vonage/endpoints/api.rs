@@ -11,7 +11,7 @@ use crate::vonage::hosts::Host;
 const VERIFY_STATUS: &[Family] = &[Family::VerifyStatus, Family::Problem, Family::ErrorCode];
 const INSIGHT_STATUS: &[Family] = &[Family::InsightStatus, Family::Problem, Family::ErrorCode];
 
-const SECRET_MANAGEMENT: &str = "OpenAPI secret-management (2018), account 1.0.4; SDKs (host api.nexmo.com)";
+const SECRET_MANAGEMENT: &str = "OpenAPI secret-management and account 1.0.4; SDKs (host api.nexmo.com)";
 const SUBACCOUNT_SOURCE: &str = "OpenAPI subaccounts 1.0.8";
 const APPLICATION_V1: &str = "OpenAPI application 1.0.2";
 const APPLICATION_V2: &str = "OpenAPI application-v2 2.4.1";
@@ -22,7 +22,7 @@ const REPORTS: &str = "OpenAPI reports 3.1.4";
 const MEDIA: &str = "OpenAPI media 1.0.2; reports 3.1.4 (the same path hands out report files)";
 const AUDIT: &str = "OpenAPI audit 1.0.6 (OPTIONS takes Basic too)";
 const PROVISIONING: &str = "OpenAPI external-accounts 0.1.5";
-const SIP: &str = "Guides to programmable SIP and emergency calling; .NET SDK";
+const SIP: &str = "survey (methods are not named)";
 
 pub(super) const GROUPS: &[Group] = &[
     Group { first: "accounts", rows: ACCOUNTS },
@@ -97,9 +97,7 @@ const fn conversion(path: &'static str) -> Endpoint {
 const V0_1: &[Endpoint] = &[
     row("dispatch", POST, "/v0.1/dispatch").takes(BASIC_OR_JWT).source("OpenAPI dispatch 0.3.3"),
     row("whatsapp-manager", ANY, "/v0.1/whatsapp-manager/*").takes(BASIC_OR_JWT).repeatable().source("OpenAPI whatsapp-provisioning 0.1.4"),
-    row("athena", ANY, "/v0.1/athena/*")
-        .takes(JWT)
-        .source("OpenAPI athena (a branch of 2021, never released): what a GET does is not known"),
+    row("athena", ANY, "/v0.1/athena/*").takes(JWT).source("OpenAPI athena (a branch, never released): what a GET does is not known"),
 ];
 
 const V1: &[Endpoint] = &[
@@ -127,7 +125,7 @@ const V2: &[Endpoint] = &[
     row("applications-write", POST, "/v2/applications").manages(APPLICATIONS).source(APPLICATION_V2),
     row("application", GET, "/v2/applications/{id}").repeatable().source(APPLICATION_V2),
     row("application-write", &["PUT", "DELETE"], "/v2/applications/{id}").manages(APPLICATIONS).source(APPLICATION_V2),
-    row("pricing-v2", GET, "/v2/account/pricing/{service}").repeatable().source("SDKs (pricing v2); no description exists"),
+    row("pricing-v2", GET, "/v2/account/pricing/{service}").repeatable().source("survey"),
     row("verify-v2", POST, "/v2/verify").takes(BASIC_OR_JWT).source(VERIFY_V2),
     verify_templates("/v2/verify/templates"),
     verify_templates("/v2/verify/templates/{id}"),
@@ -136,12 +134,12 @@ const V2: &[Endpoint] = &[
     row("verify-v2-request", &["POST", "DELETE"], "/v2/verify/{id}").takes(BASIC_OR_JWT).source(VERIFY_V2),
     row("verify-v2-next", POST, "/v2/verify/{id}/next_workflow").takes(BASIC_OR_JWT).source(VERIFY_V2),
     row("verify-v2-silent-auth", GET, "/v2/verify/{id}/silent-auth/redirect").takes(&[Scheme::Open]).refuses(&[]).source(VERIFY_V2),
-    row("fraud-insight", POST, "/v2/ni").source("SDKs up to 2025 (Number Insight v2)"),
+    row("fraud-insight", POST, "/v2/ni").source("survey (Number Insight v2, gone from most SDKs)"),
     row("calls-v2", POST, "/v2/calls").takes(JWT).source("OpenAPI voice.v2 2.2.2"),
     row("report-records", GET, "/v2/reports/records").repeatable().source(REPORTS),
     row("reports", GET_POST, "/v2/reports").repeatable().source(REPORTS),
     row("report", &["GET", "DELETE"], "/v2/reports/{id}").repeatable().source(REPORTS),
-    row("number-pools", ANY, "/v2/pools/{owner}/*").repeatable().source("OpenAPI number-pools (a branch of 2021)"),
+    row("number-pools", ANY, "/v2/pools/{owner}/*").repeatable().source("OpenAPI number-pools (a branch)"),
 ];
 
 const fn verify_templates(path: &'static str) -> Endpoint {

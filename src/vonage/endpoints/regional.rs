@@ -3,13 +3,13 @@
 use super::{ANY, BASIC_OR_JWT, Endpoint, GET, GET_POST, Group, JWT, POST, Regional, Scheme};
 use crate::vonage::hosts::Host;
 
-const VOICE: &str = "OpenAPI voice 1.10.0; guide to Voice regions";
-const FILES: &str = "Guide to recordings: the webhook carries the URL";
+const VOICE: &str = "OpenAPI voice 1.10.0; survey (regions)";
+const FILES: &str = "survey: the URL arrives in the webhook";
 const MESSAGES: &str = "OpenAPI messages 1.20.0 (server list names the regions)";
-const SANDBOX_SOURCE: &str = "Guide to the Messages sandbox";
-const CONVERSATION: &str = "OpenAPI conversation 5.5.1; guide to Voice regions";
+const SANDBOX_SOURCE: &str = "survey: host messages-sandbox.nexmo.com, Basic or token";
+const CONVERSATION: &str = "OpenAPI conversation 5.5.1; survey (regions)";
 const OLD_CONVERSATION: &str = "OpenAPI conversation 2.0.1 and its branch for v0.3";
-const NETWORK: &str = "Guide to network APIs: an application's token without acl; SDKs (host api-eu.vonage.com)";
+const NETWORK: &str = "survey: an application's token without acl; Python SDK (host api-eu.vonage.com)";
 
 pub(super) const GROUPS: &[Group] = &[
     Group { first: "v1", rows: V1 },
@@ -49,8 +49,8 @@ const V1: &[Endpoint] = &[
     conversation("conversations", "/v1/conversations/*"),
     conversation("legs", "/v1/legs/*"),
     conversation("users", "/v1/users/*"),
-    Endpoint::new("meetings", Host::EUROPE, ANY, "/v1/meetings/*").takes(JWT).repeatable().source("OpenAPI meetings (ended 2025)"),
-    Endpoint::new("10dlc", Host::EUROPE, ANY, "/v1/10dlc/*").repeatable().source("OpenAPI 10dlc (a branch of 2021); guide to 10DLC"),
+    Endpoint::new("meetings", Host::EUROPE, ANY, "/v1/meetings/*").takes(JWT).repeatable().source("OpenAPI meetings (ended)"),
+    Endpoint::new("10dlc", Host::EUROPE, ANY, "/v1/10dlc/*").repeatable().source("OpenAPI 10dlc (a branch)"),
 ];
 
 const fn voice(name: &'static str, methods: &'static [&'static str], path: &'static str) -> Endpoint {
@@ -67,7 +67,7 @@ const fn conversation(name: &'static str, path: &'static str) -> Endpoint {
 
 const V0_1: &[Endpoint] = &[
     Endpoint::new("messages-v0.1", Host::API, POST, "/v0.1/messages").takes(BASIC_OR_JWT).source("OpenAPI messages-olympus 0.4.0"),
-    Endpoint::new("proactive-connect", Host::EUROPE, ANY, "/v0.1/bulk/*").takes(JWT).repeatable().source("SDKs (ended)"),
+    Endpoint::new("proactive-connect", Host::EUROPE, ANY, "/v0.1/bulk/*").takes(JWT).repeatable().source("PHP SDK (ended)"),
     old_conversation("conversations-v0.1", "/v0.1/conversations/*"),
     old_conversation("legs-v0.1", "/v0.1/legs/*"),
     old_conversation("users-v0.1", "/v0.1/users/*"),
@@ -83,7 +83,7 @@ const V0_3: &[Endpoint] = &[
     old_conversation("users-v0.3", "/v0.3/users/*"),
 ];
 const BETA: &[Endpoint] = &[
-    Endpoint::new("meetings-beta", Host::EUROPE, ANY, "/beta/meetings/*").takes(JWT).repeatable().source("OpenAPI meetings (ended 2025)"),
+    Endpoint::new("meetings-beta", Host::EUROPE, ANY, "/beta/meetings/*").takes(JWT).repeatable().source("OpenAPI meetings (ended)"),
     old_conversation("conversations-beta", "/beta/conversations/*"),
     old_conversation("legs-beta", "/beta/legs/*"),
     old_conversation("users-beta", "/beta/users/*"),
@@ -96,7 +96,7 @@ const fn old_conversation(name: &'static str, path: &'static str) -> Endpoint {
 const IDENTITY: &[Endpoint] = &[Endpoint::new("identity-insights", Host::EUROPE, POST, "/identity-insights/v1/requests")
     .takes(JWT)
     .regional(Regional::Insights)
-    .source("OpenAPI identity-insights 1.0.0 (hosts api-eu and api-us)")];
+    .source("OpenAPI identity-insights 1.0.0; survey (hosts api-eu and api-us)")];
 
 const OAUTH: &[Endpoint] = &[
     // A phone opens this one at another host. Should it come here, it carries no credential of ours.

@@ -10,10 +10,10 @@ const BY_STATUS: &[Family] = &[Family::SmsStatus, Family::Problem, Family::Error
 const BASIC_OR_PARAMETERS: &[Scheme] = &[Basic, Query, Form, Json];
 
 const SMS: &str = "OpenAPI sms 1.5.1 (Basic or signature), 1.0.10 (form, JSON, query); gateway tests SMS (HEAD answers)";
-const SEARCH: &str = "Guide to message search; Ruby SDK (query parameters); gateway tests (JSON on POST)";
-const SHORT_CODES: &str = "Guide to US short codes; SDKs (parameters, signature, Basic in newer ones)";
+const SEARCH: &str = "Ruby SDK (query parameters); survey (JSON on POST)";
+const SHORT_CODES: &str = "Ruby SDK (parameters); survey (signature; Basic in newer SDKs)";
 const ACCOUNT: &str = "OpenAPI account 1.0.4 (Basic), 1.0.3 (parameters); gateway tests Account (query and JSON work)";
-const PRICING: &str = "OpenAPI pricing 0.0.3";
+const PRICING: &str = "OpenAPI pricing 0.0.3; survey (query before, Basic now)";
 const NUMBERS: &str = "OpenAPI numbers 1.1.0 (Basic), 1.0.20 (query)";
 const OLD_NUMBERS: &str = "gateway tests Numbers: the old calls with key and secret in the path are live";
 
@@ -56,7 +56,7 @@ const fn short_code(path: &'static str) -> Endpoint {
 
 /// No source tells what a refusal looks like here, so a 200 is not judged.
 const fn ussd(path: &'static str) -> Endpoint {
-    row("ussd", POST, path).takes(&[Form, Query]).source("SDKs up to 2018; no description exists")
+    row("ussd", POST, path).takes(&[Form, Query]).source("old SDKs; no description exists")
 }
 
 const ACCOUNT_ROWS: &[Endpoint] = &[

@@ -19,5 +19,7 @@ const fn video(name: &'static str, methods: &'static [&'static str], path: &'sta
 
 /// Every path of api.opentok.com: its tokens are signed with a project secret that Secret Management does not know,
 /// so no credential of ours ever goes there.
-pub(super) static OPENTOK: Endpoint =
-    Endpoint::new("opentok", Host::OPENTOK, ANY, "/*").takes(&[Scheme::PassThrough]).refuses(&[]).source("Guide to OpenTok authentication");
+pub(super) static OPENTOK: Endpoint = Endpoint::new("opentok", Host::OPENTOK, ANY, "/*")
+    .takes(&[Scheme::PassThrough])
+    .refuses(&[])
+    .source("survey: X-OPENTOK-AUTH, signed with a project secret");

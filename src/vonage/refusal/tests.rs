@@ -75,6 +75,10 @@ fn an_encoding_that_cannot_be_read_is_doubtful_at_401_and_no_evidence_elsewhere(
         let (request, injected, _, body, _) = REFUSALS[0];
         assert_eq!(verdict(request, injected, 200, &encoded(coding), body.as_bytes()), NoEvidence, "{coding}");
     }
+    let mut twice = encoded("gzip");
+    twice.append(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let (request, injected, status, body, _) = REFUSALS[0];
+    assert_eq!(verdict(request, injected, status, &twice, &gzip(body.as_bytes())), NoEvidence);
 }
 
 #[test]
@@ -100,6 +104,20 @@ fn an_answer_that_grows_beyond_the_limit_is_not_read() {
     assert!(bomb.len() < 1024);
     assert_eq!(verdict(request, injected, status, &encoded("gzip"), &bomb), NoEvidence);
     assert_eq!(verdict("GET /v2/applications", Basic, 401, &encoded("gzip"), &bomb), Doubtful);
+}
+
+#[test]
+fn xml_is_one_document_with_nothing_around_it_and_nothing_twice() {
+    let (code, label) = ("<error-code>401</error-code>", "<error-code-label>authentication failed</error-code-label>");
+    for (body, expected) in [
+        (format!("<r>{code}{label}</r>\n<!-- end -->\n"), Refused),
+        (format!("<r>{code}{label}</r><r/>"), Doubtful),
+        (format!("<r>{code}{label}</r>401"), Doubtful),
+        (format!("<r><error-code>420</error-code>{code}{label}</r>"), Doubtful),
+        (format!("<r>{code}{label}"), Doubtful),
+    ] {
+        assert_eq!(plain("GET /account/get-balance", Basic, 401, &body), expected, "{body}");
+    }
 }
 
 #[test]
@@ -132,6 +150,14 @@ fn no_proper_prefix_of_an_answer_is_refused() {
             assert_ne!(judge(row(request), *injected, status, &headers, Seen::Partial(bytes)), Refused, "{request}");
         }
     }
+}
+
+#[test]
+fn a_403_is_a_refusal_at_video_only() {
+    let body = br#"{"code":403,"message":"You passed in an invalid Vonage JWT token."}"#;
+    let judged = |request| judge(row(request), Jwt, StatusCode::FORBIDDEN, &HeaderMap::new(), Seen::Complete(body));
+    assert_eq!(judged("POST /session/create"), Refused);
+    assert_eq!(judged("POST /v1/calls"), NoEvidence);
 }
 
 #[test]
@@ -194,8 +220,10 @@ fn an_unknown_path_is_judged_by_its_401_alone() {
 
 #[test]
 fn a_head_answer_says_no_more_than_its_status() {
-    assert_eq!(plain("HEAD /sms/json", Basic, 200, ""), NoEvidence);
-    assert_eq!(plain("HEAD /sms/json", Basic, 401, ""), Doubtful);
+    for (status, expected) in [(200, NoEvidence), (401, Doubtful), (404, NoEvidence)] {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(need(row("HEAD /sms/json"), Basic, &Method::HEAD, status, &HeaderMap::new()), Need::Nothing(expected), "{status}");
+    }
 }
 
 fn scheme() -> impl Strategy<Value = Scheme> {

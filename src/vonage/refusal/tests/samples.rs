@@ -198,6 +198,13 @@ pub(super) const LOOK_ALIKES: &[Sample] = &[
         "POST /sms/xml",
         Basic,
         200,
+        "<r><messages><message><status>4</status></message><message><to>1</to></message></messages></r>",
+        NoEvidence,
+    ),
+    (
+        "POST /sms/xml",
+        Basic,
+        200,
         "<!DOCTYPE r [<!ENTITY x '4'>]><r><messages><message><status>4</status></message></messages></r>",
         NoEvidence,
     ),
