@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::file::{self, Referenced};
 use crate::config::Modes;
-use crate::files::{self, Facts, Failure, FileError};
+use crate::files::{self, Facts, Failure, FileError, Identity};
 use crate::problem::{Position, Problems};
 
 /// Most bytes of one file.
@@ -76,10 +76,18 @@ pub enum Unreadable {
     File(Failure),
     /// Nothing in it: mostly a writer that has not written yet.
     #[error("is empty")]
-    Empty,
-    /// Not text; the position is that of the first byte that is not.
+    Empty {
+        /// Which file it is.
+        file: Identity,
+    },
+    /// Not text.
     #[error("is not UTF-8 text")]
-    NotText(Position),
+    NotText {
+        /// Which file it is.
+        file: Identity,
+        /// Where the first byte is that is not.
+        at: Position,
+    },
     /// Others may read it, and that was to be refused.
     #[error("has mode {0:04o}, and strict_modes allows 0640 at most")]
     Mode(u32),
@@ -97,13 +105,21 @@ impl Unreadable {
         matches!(self, Self::File(Failure::Missing))
     }
 
+    /// Which file was read, when one was.
+    pub fn file(&self) -> Option<Identity> {
+        match self {
+            Self::Empty { file } | Self::NotText { file, .. } => Some(*file),
+            Self::File(_) | Self::Mode(_) | Self::TooMuch | Self::Restless => None,
+        }
+    }
+
     /// As a problem of the file.
     pub fn problem(&self, path: &Path) -> Problems {
         let (position, hint) = match self {
             Self::File(Failure::Missing) if path.is_symlink() => (None, "it is a symlink that points to nothing"),
-            Self::NotText(position) => (Some(*position), ""),
+            Self::NotText { at, .. } => (Some(*at), ""),
             Self::Mode(_) => (None, "chmod 0640 or less"),
-            Self::File(_) | Self::Empty | Self::TooMuch | Self::Restless => (None, ""),
+            Self::File(_) | Self::Empty { .. } | Self::TooMuch | Self::Restless => (None, ""),
         };
         let mut problems = Problems::of(path);
         problems.error(position, "", self.to_string(), hint);
@@ -142,7 +158,7 @@ fn through(path: &Path, real: &Path, modes: Modes) -> Result<Picture, Unreadable
         let what = "is a mount of a file that was replaced: newer content cannot appear here";
         warnings.warning(None, "", what, "mount the directory, not the file (Kubernetes: no subPath)");
     }
-    let text = text(contents.bytes)?;
+    let text = text(contents.bytes, contents.facts.identity)?;
     let mut picture =
         Picture { text, referenced: Referenced::new(), facts: contents.facts, warnings, paths: BTreeSet::from([path.to_path_buf()]) };
     let directory = real.parent().unwrap_or_else(|| Path::new("/"));
@@ -184,15 +200,15 @@ fn check_mode(facts: Facts, modes: Modes, warnings: &mut Problems) -> Result<(),
 }
 
 /// The bytes as text, without leaving a copy behind.
-fn text(mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Unreadable> {
+fn text(mut bytes: Zeroizing<Vec<u8>>, file: Identity) -> Result<Zeroizing<String>, Unreadable> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Unreadable::Empty);
+        return Err(Unreadable::Empty { file });
     }
     String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let bytes = Zeroizing::new(error.into_bytes());
         let before = Zeroizing::new(String::from_utf8_lossy(bytes.get(..valid).unwrap_or_default()).into_owned());
-        Unreadable::NotText(Position::of(&before, valid))
+        Unreadable::NotText { file, at: Position::of(&before, valid) }
     })
 }
 

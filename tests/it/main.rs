@@ -1,9 +1,10 @@
-//! Integration tests: one module a subject.
+//! Guarantees of the whole, each module one part of the promise.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::print_stderr,
     unreachable_pub,
     missing_docs,
@@ -11,4 +12,8 @@
     reason = "tests may fail loudly"
 )]
 
+mod admin; // operators see and do what they may, others nothing
+mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
+mod emulator; // the emulator is as faithful as the facts
+mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing

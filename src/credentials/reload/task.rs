@@ -92,7 +92,7 @@ pub(super) struct Task {
     published: Option<Arc<Picture>>,
     /// What the file that was published has to be looked at for.
     remarks: Vec<Problem>,
-    /// Which file the last picture was of.
+    /// Which file was read last.
     seen: Option<Identity>,
     doubt: Option<Doubt>,
     next_uid: u64,
@@ -197,6 +197,8 @@ impl Task {
     fn judge(&mut self, sight: Sight, began: Instant, now: Instant) -> Outcome {
         let (picture, parsed, problems) = match sight {
             Sight::Nothing(why) => {
+                self.doubt = None;
+                self.seen = why.file().or(self.seen);
                 let outcome =
                     if why.is_missing() { |problems| Outcome::Missing { problems } } else { |problems| Outcome::Kept { problems } };
                 return self.keep(why.problem(&self.settings.file), outcome);
@@ -217,6 +219,7 @@ impl Task {
         if is_same_file && linger::loses(&self.store.load(), &parsed) && !self.is_confirmed(&picture, began) {
             let since = self.doubt.take().filter(|doubt| doubt.picture.same_as(&picture)).map_or(now, |doubt| doubt.since);
             self.doubt = Some(Doubt { picture, since });
+            tracing::debug!(target: TARGET, "the credentials file says less than before; it is read again before it is believed");
             return Outcome::Doubted;
         }
         self.accept(picture, parsed, problems, now)
@@ -246,8 +249,9 @@ impl Task {
     /// The last good snapshot stays.
     fn keep(&self, problems: Problems, outcome: fn(Vec<Problem>) -> Outcome) -> Outcome {
         let problems = problems.sorted();
+        let held = if self.store.load().accounts.is_empty() { "there are no credentials yet" } else { "the last good credentials stay" };
         for problem in self.shared.record().bad(&problems) {
-            tracing::warn!(target: TARGET, "{problem}; the last good credentials stay");
+            tracing::warn!(target: TARGET, "{problem}; {held}");
         }
         outcome(problems)
     }
