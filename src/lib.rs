@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod emulator;
 pub mod problem;
 pub mod secret;
 pub mod upstream;
