@@ -2,9 +2,11 @@
 
 pub mod admin;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod emulator;
 pub mod files;
 pub mod hardening;
 pub mod inject;

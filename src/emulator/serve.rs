@@ -1,0 +1,326 @@
+//! Connections and the way of a request through the emulator.
+//!
+//! head -> seen -> faults met -> (early refusal) -> body -> (before) -> answer, execution counted -> (after) -> flow
+//!
+//! An execution happens in one piece without an await, so a caller that leaves never leaves half of one.
+
+use std::future::pending;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::answer;
+use super::call::Call;
+use super::control::{Control, Shared};
+use super::control_http;
+use super::endpoints::{self, Found};
+use super::faults::{self, Break, Fault, Shape, StandIn, Upload, When};
+use super::outflow::{self, Outflow};
+use super::record::Seen;
+use super::reply::Reply;
+use super::standins;
+use super::wire::{Link, Order, Running, Stream, Wire};
+use crate::clock;
+
+/// Bytes of a body that an endpoint reads; the rest is counted and dropped.
+const READ: usize = 1024 * 1024;
+/// After an accept that failed (no descriptors), so as not to spin.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
+/// Not HTTP in any version.
+const GARBAGE: &[u8] = b"\x00\x01\xff\xfegarbage\r\n\r\n\x15\x03\x01";
+/// What nobody asked for.
+const SWITCH: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// A bound socket and what it serves.
+pub(super) struct Listening {
+    pub(super) listener: TcpListener,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) streams: Option<u32>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Listening {
+    /// Accepts for ever. Dropping this drops all connections.
+    pub(super) async fn run(self) {
+        let acceptor = self.tls.map(TlsAcceptor::from);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((socket, _)) => {
+                        connections.spawn(connect(Arc::clone(&self.shared), acceptor.clone(), socket, self.streams));
+                    }
+                    Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+}
+
+async fn connect(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>, socket: TcpStream, streams: Option<u32>) {
+    // Without it small answers wait for acknowledgements; a socket that refuses it is slow, not wrong.
+    if socket.set_nodelay(true).is_err() {}
+    let link = Arc::new(Link::new(shared.connected()));
+    let (stream, is_http2) = match acceptor {
+        None => (Stream::Plain(socket), false),
+        Some(acceptor) => match acceptor.accept(socket).await {
+            Ok(stream) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                (Stream::Tls(Box::new(stream)), is_http2)
+            }
+            Err(_) => return,
+        },
+    };
+    let io = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
+    let service = {
+        let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
+        service_fn(move |request| respond(Arc::clone(&shared), Arc::clone(&link), request))
+    };
+    if is_http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new());
+        if let Some(streams) = streams {
+            builder.max_concurrent_streams(streams);
+        }
+        drive(&shared, &link, builder.serve_connection(io, service)).await;
+    } else {
+        drive(&shared, &link, http1::Builder::new().timer(TokioTimer::new()).serve_connection(io, service)).await;
+    }
+}
+
+/// A connection that can be asked to end after what is running.
+trait Finish: Future {
+    fn finish(self: Pin<&mut Self>);
+}
+
+impl<S> Finish for http1::Connection<TokioIo<Wire>, S>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = Outflow>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S> Finish for http2::Connection<TokioIo<Wire>, S, TokioExecutor>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = Outflow>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send + 'static,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Runs a connection until it ends, is cut, or was idle for too long.
+async fn drive(shared: &Shared, link: &Link, connection: impl Finish) {
+    let mut connection = pin!(connection);
+    let mut disconnects = shared.disconnects();
+    let idle_close = shared.idle_close();
+    let mut left = idle_close;
+    loop {
+        let idle = async {
+            match left {
+                Some(left) => tokio::time::sleep(left).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            order = link.ordered() => match order {
+                Order::Reset | Order::Close => return,
+                Order::Finish => connection.as_mut().finish(),
+            },
+            _ = disconnects.changed() => return,
+            () = idle => {
+                left = idle_close.and_then(|limit| link.idle_left(limit));
+                if left.is_none() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The head of a request.
+struct Head {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    host: String,
+}
+
+impl Head {
+    fn call(self, body: Bytes) -> Call {
+        Call::new(self.method, &self.uri, self.headers, self.host, body, clock::now())
+    }
+}
+
+fn chance() -> f64 {
+    f64::from(u32::from_le_bytes(clock::random())) / (f64::from(u32::MAX) + 1.0)
+}
+
+fn faults_met(shared: &Shared, head: &Head) -> Vec<Fault> {
+    let asked = head.headers.get("x-emulator-fault").and_then(|value| value.to_str().ok());
+    let mut met = asked.and_then(|list| faults::list(list).ok()).unwrap_or_default();
+    met.extend(shared.book().select(&head.method, head.uri.path(), &head.host, chance));
+    met
+}
+
+/// The way of a request. The error is what HTTP/2 tells the peer; on HTTP/1.1 any of them closes the connection.
+async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming>) -> Result<Response<Outflow>, h2::Error> {
+    let _running = Running::on(&link);
+    let (parts, body) = request.into_parts();
+    let named = parts.headers.get(http::header::HOST).and_then(|value| value.to_str().ok());
+    let host = parts.uri.authority().map(http::uri::Authority::as_str).or(named).unwrap_or_default().to_owned();
+    let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers, host };
+    if head.uri.path().starts_with(control_http::PREFIX) {
+        let (body, _) = read(body).await.ok_or(h2::Reason::CANCEL)?;
+        let (method, headers) = (head.method.clone(), head.headers.clone());
+        let reply = control_http::answer(&Control::of(&shared), &head.call(body));
+        return Ok(outflow::flow(reply, &method, &headers, &[], &link));
+    }
+    let number = shared.note(|record| record.begin(seen(&head, parts.version, link.number)));
+    let faults = faults_met(&shared, &head);
+    if faults.contains(&Fault::RefuseStream) {
+        return Err(h2::Reason::REFUSED_STREAM.into());
+    }
+    if let Some(upload) = faults.iter().find_map(|fault| if let Fault::Early(upload) = fault { Some(*upload) } else { None }) {
+        return Ok(early(&shared, &link, head, body, number, upload));
+    }
+    let Some((body, length)) = read(body).await else {
+        return Err(h2::Reason::CANCEL.into());
+    };
+    shared.note(|record| record.body(number, &body, length, true));
+    let (method, asked) = (head.method.clone(), head.headers.clone());
+    if let Spoken::Instead = apply(&link, &faults, When::Before).await {
+        return Ok(outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], &link));
+    }
+    let reply = execute(&shared, number, &head.call(body), &faults);
+    apply(&link, &faults, When::After).await;
+    let shapes: Vec<Shape> = faults.iter().filter_map(|fault| if let Fault::Answer(shape) = fault { Some(*shape) } else { None }).collect();
+    if faults.contains(&Fault::GoAway) {
+        link.order(Order::Finish);
+    }
+    shared.note(|record| record.answered(number, reply.status.as_u16()));
+    Ok(outflow::flow(reply, &method, &asked, &shapes, &link))
+}
+
+fn seen(head: &Head, version: http::Version, connection: u64) -> Seen {
+    Seen {
+        number: 0,
+        connection,
+        version,
+        method: head.method.clone(),
+        target: head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string),
+        host: head.host.clone(),
+        headers: head.headers.clone(),
+        body: Bytes::new(),
+        length: 0,
+        complete: false,
+        status: None,
+        account: None,
+        secret: None,
+        executed: None,
+    }
+}
+
+/// The whole body, up to what is read, and its length; nothing if the caller broke it off.
+async fn read(mut body: Incoming) -> Option<(Bytes, u64)> {
+    let (mut kept, mut length) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        length += u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let room = READ.saturating_sub(kept.len()).min(data.len());
+        kept.extend_from_slice(data.get(..room).unwrap_or_default());
+    }
+    Some((kept.freeze(), length))
+}
+
+/// Refuses at once, whatever the credential, while the upload is still coming.
+fn early(shared: &Arc<Shared>, link: &Arc<Link>, head: Head, body: Incoming, number: u64, upload: Upload) -> Response<Outflow> {
+    let (method, asked) = (head.method.clone(), head.headers.clone());
+    let call = head.call(Bytes::new());
+    let mut reply = match endpoints::find(&call.segments, endpoints::sets_of(&call.host)) {
+        Found::Row(row) => standins::refused(&shared.world(), &call, row),
+        Found::NoSuchPath => standins::not_found(),
+    };
+    match upload {
+        Upload::KeepReading => {
+            let shared = Arc::clone(shared);
+            // Ends with the upload or with its connection.
+            tokio::spawn(async move {
+                if let Some((body, length)) = read(body).await {
+                    shared.note(|record| record.body(number, &body, length, true));
+                }
+            });
+        }
+        Upload::Close => reply = reply.with("connection", "close"),
+    }
+    shared.note(|record| record.answered(number, reply.status.as_u16()));
+    outflow::flow(reply, &method, &asked, &[], link)
+}
+
+/// Answers and counts, in one piece.
+fn execute(shared: &Shared, number: u64, call: &Call, faults: &[Fault]) -> Reply {
+    let stand_in: Option<StandIn> = faults.iter().find_map(|fault| if let Fault::Instead(stand_in) = fault { Some(*stand_in) } else { None });
+    let outcome = answer::answer(&mut shared.world(), call, stand_in);
+    if outcome.admitted.is_some() || outcome.executed.is_some() {
+        shared.note(|record| {
+            if let Some(who) = outcome.admitted {
+                record.admit(number, who);
+            }
+            if let Some(message) = outcome.executed {
+                record.execute(number, message);
+            }
+        });
+    }
+    outcome.reply
+}
+
+/// What goes out at the next write.
+enum Spoken {
+    Truth,
+    /// Bytes that replace whatever is answered.
+    Instead,
+}
+
+/// Waits, cuts or falls silent, as the faults on this side of the execution say.
+async fn apply(link: &Link, faults: &[Fault], side: When) -> Spoken {
+    let mut spoken = Spoken::Truth;
+    for fault in faults {
+        match *fault {
+            Fault::Delay(when, pause) if when == side => tokio::time::sleep(pause).await,
+            Fault::Break(when, kind) if when == side => {
+                match kind {
+                    Break::Reset => link.order(Order::Reset),
+                    Break::Close => link.order(Order::Close),
+                    Break::Silence => {}
+                    Break::Garbage => link.say_instead(GARBAGE),
+                    Break::SwitchProtocols => link.say_instead(SWITCH),
+                }
+                match kind {
+                    Break::Reset | Break::Close | Break::Silence => pending().await,
+                    Break::Garbage | Break::SwitchProtocols => spoken = Spoken::Instead,
+                }
+            }
+            Fault::Delay(..) | Fault::Break(..) | Fault::Early(_) | Fault::Instead(_) | Fault::Answer(_) | Fault::RefuseStream | Fault::GoAway => {}
+        }
+    }
+    spoken
+}

@@ -1,0 +1,271 @@
+//! What the emulated platform remembers: accounts with their slots, lag, balances, applications.
+//!
+//! A secret is good for (key, value, host, now): a new one only after the host's lag, a revoked one until its own lag
+//! has passed. The list shows slots at once, as the provider's does; only what the gateway accepts lags.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+
+use super::options::{AccountSpec, ApplicationSpec, Lag, Options};
+use crate::clock;
+
+/// Two at most, one at least (Vonage, "Secret Management").
+pub(super) const SLOTS: usize = 2;
+/// Revoked secrets that are remembered per account, so that a long test does not grow.
+const REVOKED: usize = 64;
+/// What every account may spend, in euros: no load test runs dry by itself.
+const BALANCE: f64 = 1_000_000.0;
+
+/// Which answer to a wrong Basic header the SMS, Verify v1 and Number Insight endpoints give. Open question: the
+/// specification moved them to Basic without saying, and the gateway tests show neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LegacyBasic {
+    /// HTTP 200 and status 4 in the body.
+    #[default]
+    Status4,
+    /// HTTP 401 and a problem document.
+    Problem401,
+}
+
+/// Which 401 the numbers endpoints give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NumbersRefusal {
+    /// `error-code` and `error-code-label` (OpenAPI file "numbers" 1.1.0).
+    #[default]
+    ErrorCode,
+    /// A problem document (the gateway tests of 2024).
+    Problem,
+}
+
+/// Which of two possible answers is given where the facts leave it open. A caller must survive both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dialect {
+    /// A wrong Basic header on a legacy endpoint.
+    pub basic: LegacyBasic,
+    /// A wrong credential on a numbers endpoint.
+    pub numbers: NumbersRefusal,
+}
+
+/// One slot's secret.
+pub(super) struct Secret {
+    pub(super) id: String,
+    pub(super) created_at: SystemTime,
+    pub(super) value: String,
+    /// Requests it was accepted for.
+    pub(super) accepted: u64,
+    /// None: there from the start, so good everywhere.
+    born: Option<Instant>,
+    revoked: Option<Instant>,
+}
+
+impl Secret {
+    fn is_accepted(&self, lag: Lag, now: Instant) -> bool {
+        let arrived = self.born.is_none_or(|born| now.duration_since(born) >= lag.new);
+        let gone = self.revoked.is_some_and(|revoked| now.duration_since(revoked) >= lag.revoked);
+        arrived && !gone
+    }
+}
+
+/// A phone number that an account owns.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) country: String,
+    pub(super) msisdn: String,
+}
+
+/// One API key.
+pub(super) struct Account {
+    pub(super) secrets: Vec<Secret>,
+    revoked: Vec<Secret>,
+    pub(super) primary: Option<String>,
+    pub(super) name: String,
+    pub(super) balance: f64,
+    /// Products that are not enabled, by the names in the endpoint table.
+    pub(super) without: BTreeSet<String>,
+    pub(super) numbers: Vec<Number>,
+}
+
+/// An application of an account.
+pub(super) struct Application {
+    pub(super) account: String,
+    pub(super) public_key: Option<String>,
+    /// The resource as the caller last wrote it, without `id` and `keys`.
+    pub(super) resource: Value,
+}
+
+/// A running verification.
+pub(super) struct Verification {
+    pub(super) account: String,
+    pub(super) number: String,
+    pub(super) state: VerificationState,
+}
+
+/// How far a verification is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum VerificationState {
+    Running,
+    Done,
+    Cancelled,
+}
+
+/// Everything.
+pub(super) struct World {
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) applications: BTreeMap<String, Application>,
+    pub(super) verifications: BTreeMap<String, Verification>,
+    pub(super) dialect: Dialect,
+    lag: Lag,
+    lag_of: BTreeMap<String, Lag>,
+}
+
+impl World {
+    pub(super) fn new(options: &Options) -> Self {
+        let mut world = Self {
+            accounts: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            verifications: BTreeMap::new(),
+            dialect: options.dialect,
+            lag: options.lag,
+            lag_of: BTreeMap::new(),
+        };
+        options.accounts.iter().for_each(|spec| world.put_account(spec));
+        options.applications.iter().for_each(|spec| world.put_application(spec));
+        world
+    }
+
+    /// Adds an account, or replaces it with all its slots.
+    pub(super) fn put_account(&mut self, spec: &AccountSpec) {
+        let secrets = spec.secrets.iter().map(|value| secret(value, None)).collect();
+        let account = Account {
+            secrets,
+            revoked: Vec::new(),
+            primary: spec.primary.clone(),
+            name: format!("Account {}", spec.key),
+            balance: BALANCE,
+            without: BTreeSet::new(),
+            numbers: Vec::new(),
+        };
+        self.accounts.insert(spec.key.clone(), account);
+    }
+
+    /// Adds an application, or replaces it.
+    pub(super) fn put_application(&mut self, spec: &ApplicationSpec) {
+        let resource = serde_json::json!({ "name": "Emulated application", "capabilities": {} });
+        let application = Application { account: spec.account.clone(), public_key: spec.public_key.clone(), resource };
+        self.applications.insert(spec.id.clone(), application);
+    }
+
+    /// Sets the lag of one host, or of all hosts when none is named.
+    pub(super) fn set_lag(&mut self, host: Option<&str>, lag: Lag) {
+        if let Some(host) = host {
+            self.lag_of.insert(host.to_owned(), lag);
+        } else {
+            self.lag = lag;
+            self.lag_of.clear();
+        }
+    }
+
+    /// Whether this value is good for this key on this host now; its id if so. Counts the use.
+    pub(super) fn check(&mut self, key: &str, value: &str, host: &str, now: Instant) -> Option<String> {
+        let lag = self.lag_of.get(host).copied().unwrap_or(self.lag);
+        let account = self.accounts.get_mut(key)?;
+        let mut all = account.secrets.iter_mut().chain(account.revoked.iter_mut());
+        let secret = all.find(|secret| secret.value == value && secret.is_accepted(lag, now))?;
+        secret.accepted += 1;
+        Some(secret.id.clone())
+    }
+
+    /// Whether `key` may manage `target`: it is its own account or that account's primary.
+    pub(super) fn manages(&self, key: &str, target: &str) -> bool {
+        self.accounts.get(target).is_some_and(|account| key == target || account.primary.as_deref() == Some(key))
+    }
+}
+
+impl Account {
+    /// Puts a new secret into a slot and returns its id. The caller has checked that a slot is free.
+    pub(super) fn create(&mut self, value: &str) -> String {
+        let secret = secret(value, Some(clock::now()));
+        let id = secret.id.clone();
+        self.secrets.push(secret);
+        id
+    }
+
+    /// Empties the slot with this id; whether there was one.
+    pub(super) fn revoke(&mut self, id: &str) -> bool {
+        let Some(index) = self.secrets.iter().position(|secret| secret.id == id) else {
+            return false;
+        };
+        let mut secret = self.secrets.remove(index);
+        secret.revoked = Some(clock::now());
+        if self.revoked.len() == REVOKED {
+            self.revoked.remove(0);
+        }
+        self.revoked.push(secret);
+        true
+    }
+
+    /// How often a value was accepted, in a slot or after its revocation.
+    pub(super) fn accepted(&self, value: &str) -> u64 {
+        self.secrets.iter().chain(&self.revoked).filter(|secret| secret.value == value).map(|secret| secret.accepted).sum()
+    }
+
+    /// Spends `price` euros; whether there was enough.
+    pub(super) fn charge(&mut self, price: f64) -> bool {
+        let enough = self.balance >= price;
+        if enough {
+            self.balance -= price;
+        }
+        enough
+    }
+}
+
+fn secret(value: &str, born: Option<Instant>) -> Secret {
+    Secret { id: uuid(), created_at: clock::wall(), value: value.to_owned(), accepted: 0, born, revoked: None }
+}
+
+/// A random id in the form of a UUID of version 4.
+pub(super) fn uuid() -> String {
+    let number = u128::from_le_bytes(clock::random()) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let text = format!("{number:032x}");
+    let (a, rest) = text.split_at(8);
+    let (b, rest) = rest.split_at(4);
+    let (c, rest) = rest.split_at(4);
+    let (d, e) = rest.split_at(4);
+    format!("{a}-{b}-{c}-{d}-{e}")
+}
+
+/// RFC 3339 in UTC with whole seconds and `Z`, as the provider writes `created_at`.
+pub(super) fn date(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// Milliseconds, for documents.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl World {
+    /// The state as a document, without values.
+    pub(super) fn document(&self) -> Value {
+        let accounts: BTreeMap<&String, Value> = self.accounts.iter().map(|(key, account)| (key, account.document())).collect();
+        let applications: BTreeMap<&String, &String> = self.applications.iter().map(|(id, application)| (id, &application.account)).collect();
+        let lag = |lag: Lag| serde_json::json!({ "new_ms": millis(lag.new), "revoked_ms": millis(lag.revoked) });
+        let lag_of: BTreeMap<&String, Value> = self.lag_of.iter().map(|(host, of)| (host, lag(*of))).collect();
+        serde_json::json!({ "accounts": accounts, "applications": applications, "lag": lag(self.lag), "lag_of": lag_of })
+    }
+}
+
+impl Account {
+    fn document(&self) -> Value {
+        let secret = |secret: &Secret| serde_json::json!({ "id": secret.id, "created_at": date(secret.created_at), "accepted": secret.accepted });
+        serde_json::json!({
+            "secrets": self.secrets.iter().map(secret).collect::<Vec<_>>(),
+            "revoked": self.revoked.iter().map(secret).collect::<Vec<_>>(),
+            "primary": self.primary,
+            "balance": self.balance,
+            "without": self.without,
+        })
+    }
+}
