@@ -1,6 +1,7 @@
 //! vonage-sidecar: a local reverse proxy that keeps Vonage API credentials current.
 
 pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credentials;

@@ -12,3 +12,4 @@
 )]
 
 mod admin; // what operators see and do
+mod cli; // the binary: what it prints and how it ends
