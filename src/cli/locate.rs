@@ -55,7 +55,7 @@ fn search(places: &[&str]) -> Result<Located, Failure> {
     for path in places.iter().map(Path::new) {
         match read(path) {
             Ok(text) => return parse(path, &text),
-            Err(FileError::Missing { .. }) => {}
+            Err(FileError { failure: files::Failure::Missing, .. }) => {}
             Err(error) => return Err(unreadable(&error)),
         }
     }
