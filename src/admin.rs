@@ -13,7 +13,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::credentials::Snapshot;
 use crate::credentials::store::Store;
@@ -22,6 +22,7 @@ use crate::secret::{AccessToken, ApiKey};
 use crate::shutdown::Shutdown;
 use crate::vonage::hosts::Host;
 
+pub(crate) mod age;
 mod guard;
 mod metrics_page;
 mod page;
@@ -155,11 +156,6 @@ impl Health {
     fn unready(self) -> Option<&'static str> {
         self.unstarted().or(if self.draining { Some("the process is ending") } else { None })
     }
-}
-
-/// An age as the documents show it: seconds, to the millisecond.
-fn seconds(age: Duration) -> f64 {
-    Duration::from_millis(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
 }
 
 #[cfg(test)]

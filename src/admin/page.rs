@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::age::{Age, Ago};
 use super::status::{Account, Application, File, FileState, Listener, Presence, Reload, ReloadOutcome, Standing, Status, Value};
 
 #[cfg(test)]
@@ -166,35 +167,5 @@ impl Display for Escaped<'_> {
             '\'' => f.write_str("&#39;"),
             plain => f.write_char(plain),
         })
-    }
-}
-
-/// An age for people: two units at most.
-pub(crate) struct Age(pub(crate) f64);
-
-impl Display for Age {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let age = std::time::Duration::try_from_secs_f64(self.0).unwrap_or_default();
-        let (seconds, millis) = (age.as_secs(), age.subsec_millis());
-        match seconds {
-            0 => write!(f, "{millis}ms"),
-            1..60 => write!(f, "{seconds}s"),
-            60..3_600 => write!(f, "{}m {}s", seconds / 60, seconds % 60),
-            3_600..86_400 => write!(f, "{}h {}m", seconds / 3_600, seconds % 3_600 / 60),
-            86_400.. => write!(f, "{}d {}h", seconds / 86_400, seconds % 86_400 / 3_600),
-        }
-    }
-}
-
-/// How long ago, or never, or now.
-pub(crate) struct Ago(pub(crate) Option<f64>);
-
-impl Display for Ago {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            None => f.write_str("never"),
-            Some(age) if age <= 0.0 => f.write_str("now"),
-            Some(age) => write!(f, "{} ago", Age(age)),
-        }
     }
 }

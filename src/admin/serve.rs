@@ -36,7 +36,7 @@ const CONNECTIONS: usize = 256;
 /// For the head of a request.
 const HEAD: Duration = Duration::from_secs(5);
 /// For everything a connection does: a proof makes a few calls to Vonage.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// Proofs at once: they cost calls to Vonage.
 const PROOFS: usize = 2;
 /// The pause after an accept that failed (no file descriptors): trying at once would only spin.

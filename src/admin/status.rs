@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReloadView, seconds};
+use super::ReloadView;
+use super::age::seconds;
 use crate::credentials::standing::{self, Standings};
 use crate::credentials::{self, Keep, Membership, Place, Slot, Snapshot};
 

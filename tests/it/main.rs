@@ -15,5 +15,4 @@
 mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
-mod emulator; // the emulator is as faithful as the facts
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing

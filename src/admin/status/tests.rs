@@ -115,10 +115,10 @@ fn use_is_never_then_now_then_an_age() {
     assert_eq!(used(now), (None, 0, 0, None));
     let usage = &snapshot.accounts[0].secrets[0].usage;
     usage.begin();
-    assert_eq!(used(now + Duration::from_secs(60)), (Some(0.0), 1, 0, None));
-    usage.accepted(now + Duration::from_secs(60));
+    assert_eq!(used(now + Duration::from_mins(1)), (Some(0.0), 1, 0, None));
+    usage.accepted(now + Duration::from_mins(1));
     usage.served();
-    usage.end(now + Duration::from_secs(60));
+    usage.end(now + Duration::from_mins(1));
     assert_eq!(used(now + Duration::from_secs(65)), (Some(5.0), 0, 1, Some(5.0)));
 }
 

@@ -1,0 +1,73 @@
+//! The command line: reads arguments, runs one command, says what came of it.
+//!
+//! Invariants: only this room reads arguments and the environment; only [`report`] prints. A command is one file
+//! with its arguments and an `execute`; what it says about a failure is a [`report::Failure`].
+//!
+//! No argument ever holds a secret: other users of the machine can read the arguments of a process.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::hardening;
+
+mod ask;
+mod check;
+mod emulator;
+mod explain;
+mod health;
+pub mod locate;
+pub mod report;
+mod run;
+mod status;
+mod surroundings;
+
+#[derive(Debug, Parser)]
+#[command(name = "vonage-sidecar", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 1 the answer is no, 2 could not run.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve: inject current credentials into calls to Vonage
+    Run(run::Arguments),
+    /// Check settings and credentials; with --online, try every secret
+    Check(check::Arguments),
+    /// Say what would happen to a request, and why
+    Explain(explain::Arguments),
+    /// Show what a running sidecar holds and what it thinks of each secret
+    Status(status::Arguments),
+    /// Ask a running sidecar whether it is ready; for images without a shell
+    Health(health::Arguments),
+    /// Run a stateful imitation of Vonage on this machine
+    Emulator(emulator::Arguments),
+}
+
+/// Runs what the arguments say, the first being the name of the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Before anything can be held that a dump would show. A sandbox may forbid even this; that is no reason to stop.
+    if let Err(error) = hardening::no_core_dumps() {
+        report::warning("core dumps could not be switched off", &error);
+    }
+    let outcome = match Cli::try_parse_from(arguments) {
+        Ok(cli) => execute(&cli.command),
+        Err(usage) => report::usage(&usage),
+    };
+    report::finish(outcome)
+}
+
+fn execute(command: &Command) -> report::Outcome {
+    match command {
+        Command::Run(arguments) => run::execute(arguments),
+        Command::Check(arguments) => check::execute(arguments),
+        Command::Explain(arguments) => explain::execute(arguments),
+        Command::Emulator(arguments) => emulator::execute(arguments),
+        Command::Status(arguments) => status::execute(arguments),
+        Command::Health(arguments) => health::execute(arguments),
+    }
+}

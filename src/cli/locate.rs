@@ -1,0 +1,83 @@
+//! Where `sidecar.toml` is, and what it says.
+//!
+//! Looked for: `--config`, `VONAGE_SIDECAR_CONFIG`, `./sidecar.toml`, `/etc/vonage-sidecar/sidecar.toml`; without any
+//! of them every setting has its default. A file that is there but cannot be read is an error, never skipped: the
+//! defaults would be a surprise.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::report::Failure;
+use crate::config::{self, Settings};
+use crate::files::{self, FileError};
+use crate::problem::Problems;
+
+/// Where it is looked for when nobody says where it is.
+const PLACES: [&str; 2] = ["sidecar.toml", "/etc/vonage-sidecar/sidecar.toml"];
+/// The longest settings file, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// The argument of every command that needs settings.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Location {
+    /// The settings [default: ./sidecar.toml, then /etc/vonage-sidecar/sidecar.toml, then none]
+    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CONFIG")]
+    config: Option<OsString>,
+}
+
+/// Settings and where they came from.
+#[derive(Debug)]
+pub struct Located {
+    /// The file; none when everything has its default.
+    pub path: Option<PathBuf>,
+    /// What it says.
+    pub settings: Settings,
+    /// What somebody should look at, none of it an error; none without a file.
+    pub warnings: Option<Problems>,
+}
+
+impl Location {
+    /// Finds the file and reads it.
+    pub fn settings(&self) -> Result<Located, Failure> {
+        match self.config.as_deref().map(Path::new) {
+            // An empty variable is how a container's manifest says "not set".
+            None => search(&PLACES),
+            Some(path) if path.as_os_str().is_empty() => search(&PLACES),
+            Some(path) => match read(path) {
+                Ok(text) => parse(path, &text),
+                Err(error) => Err(unreadable(&error).hint("--config or VONAGE_SIDECAR_CONFIG names this file")),
+            },
+        }
+    }
+}
+
+fn search(places: &[&str]) -> Result<Located, Failure> {
+    for path in places.iter().map(Path::new) {
+        match read(path) {
+            Ok(text) => return parse(path, &text),
+            Err(FileError { failure: files::Failure::Missing, .. }) => {}
+            Err(error) => return Err(unreadable(&error)),
+        }
+    }
+    Ok(Located { path: None, settings: Settings::default(), warnings: None })
+}
+
+fn read(path: &Path) -> Result<String, FileError> {
+    let contents = files::read(path, LONGEST)?;
+    // A byte that is not UTF-8 becomes a mark that the parser complains about, with its place.
+    Ok(String::from_utf8_lossy(&contents.bytes).into_owned())
+}
+
+fn parse(path: &Path, text: &str) -> Result<Located, Failure> {
+    match config::parse(path, text) {
+        Ok((settings, warnings)) => Ok(Located { path: Some(path.to_path_buf()), settings, warnings: Some(warnings) }),
+        Err(problems) => {
+            let failure = Failure::could_not_run("the settings cannot be used");
+            Err(problems.sorted().iter().fold(failure, Failure::because))
+        }
+    }
+}
+
+fn unreadable(error: &FileError) -> Failure {
+    Failure::could_not_run("the settings cannot be read").caused_by(error)
+}
