@@ -91,7 +91,11 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         problems: problems.iter().map(told).collect(),
         proofs,
     };
-    if arguments.json { json(&report)? } else { text(&report, parsed.as_ref(), &problems)? }
+    if arguments.json {
+        json(&report)?
+    } else {
+        text(&report, parsed.as_ref(), &problems)?
+    }
     Ok(if errors == 0 && unproven == 0 { Exit::Done } else { Exit::No })
 }
 
@@ -158,7 +162,8 @@ fn told(problem: &Problem) -> Told {
 }
 
 fn json(report: &Report) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(report).map_err(|error| Failure::could_not_run("the report cannot be written").caused_by(&error))?;
+    let text =
+        serde_json::to_string_pretty(report).map_err(|error| Failure::could_not_run("the report cannot be written").caused_by(&error))?;
     report::data(&format!("{text}\n"))
 }
 
@@ -172,7 +177,12 @@ fn text(report: &Report, parsed: Option<&Parsed>, problems: &[Problem]) -> Resul
     lines.push(match parsed {
         Some(parsed) => {
             let secrets: usize = parsed.accounts.iter().map(|account| account.secrets.len()).sum();
-            format!("credentials: {}, {} with {}", report.credentials, counted(parsed.accounts.len(), "account"), counted(secrets, "secret"))
+            format!(
+                "credentials: {}, {} with {}",
+                report.credentials,
+                counted(parsed.accounts.len(), "account"),
+                counted(secrets, "secret")
+            )
         }
         None => format!("credentials: {}, cannot be used", report.credentials),
     });

@@ -56,7 +56,9 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
     run::runtime(2)?.block_on(async {
         let signals = Signals::register().map_err(|error| Failure::could_not_run("signals cannot be handled").caused_by(&error))?;
         let mut running = Emulator::bind(options).await.map_err(|error| {
-            Failure::could_not_run(format!("cannot listen on {}", arguments.listen)).caused_by(&error).hint("--listen chooses another address")
+            Failure::could_not_run(format!("cannot listen on {}", arguments.listen))
+                .caused_by(&error)
+                .hint("--listen chooses another address")
         })?;
         let address = running.address();
         report::data(&format!("emulated Vonage on {scheme}://{address}, control on {scheme}://{address}/_emulator/state\n"))?;
@@ -71,7 +73,8 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
 }
 
 fn tls(cert: &std::path::Path, key: &std::path::Path) -> Result<rustls::ServerConfig, Failure> {
-    let unusable = |what: &str, error: &dyn std::error::Error| Failure::could_not_run(format!("the {what} cannot be used")).caused_by(error);
+    let unusable =
+        |what: &str, error: &dyn std::error::Error| Failure::could_not_run(format!("the {what} cannot be used")).caused_by(error);
     let chain = files::read(cert, LONGEST).map_err(|error| unusable("certificate", &error))?;
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(&chain.bytes).collect::<Result<_, _>>().map_err(|error| unusable("certificate", &error))?;

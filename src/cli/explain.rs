@@ -63,7 +63,8 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
     let settings = arguments.location.settings()?.settings;
     let explanation = explain(arguments, &settings)?;
     let served = explanation.served;
-    let document = serde_json::to_value(&explanation).map_err(|error| Failure::could_not_run("the answer cannot be written").caused_by(&error))?;
+    let document =
+        serde_json::to_value(&explanation).map_err(|error| Failure::could_not_run("the answer cannot be written").caused_by(&error))?;
     if arguments.json {
         report::data(&format!("{document:#}\n"))?;
     } else {
@@ -82,7 +83,8 @@ fn explain(arguments: &Arguments, settings: &Settings) -> Result<Explanation, Fa
     let request = Request::builder().method(method).uri(uri).header("host", &arguments.host).body(());
     let (head, ()) = request.map_err(|error| Failure::could_not_run("no such request can be made").caused_by(&error))?.into_parts();
     let listen = settings.listen.first().ok_or_else(|| Failure::could_not_run("there is no listener"))?;
-    let routed = guard::admit(head, listen, RawFraming::Plain).and_then(|admitted| route::route(admitted, listen, settings.upstream.region));
+    let routed =
+        guard::admit(head, listen, RawFraming::Plain).and_then(|admitted| route::route(admitted, listen, settings.upstream.region));
     Ok(match routed {
         Ok(routed) => served(&routed, settings, listen.account.as_ref().map(ToString::to_string)),
         Err(fault) => {

@@ -32,8 +32,8 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         settings.credentials.file.clone_from(file);
     }
     let metrics = Arc::new(Metrics::new());
-    let telemetry =
-        telemetry::start(&settings.log, Arc::clone(&metrics)).map_err(|error| Failure::could_not_run("logs cannot be written").caused_by(&error))?;
+    let telemetry = telemetry::start(&settings.log, Arc::clone(&metrics))
+        .map_err(|error| Failure::could_not_run("logs cannot be written").caused_by(&error))?;
     for warning in located.warnings.iter().flat_map(crate::problem::Problems::iter) {
         tracing::warn!(problem = %warning, "settings");
     }

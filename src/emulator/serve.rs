@@ -278,7 +278,8 @@ fn early(shared: &Arc<Shared>, link: &Arc<Link>, head: Head, body: Incoming, num
 
 /// Answers and counts, in one piece.
 fn execute(shared: &Shared, number: u64, call: &Call, faults: &[Fault]) -> Reply {
-    let stand_in: Option<StandIn> = faults.iter().find_map(|fault| if let Fault::Instead(stand_in) = fault { Some(*stand_in) } else { None });
+    let stand_in: Option<StandIn> =
+        faults.iter().find_map(|fault| if let Fault::Instead(stand_in) = fault { Some(*stand_in) } else { None });
     let outcome = answer::answer(&mut shared.world(), call, stand_in);
     if outcome.admitted.is_some() || outcome.executed.is_some() {
         shared.note(|record| {
@@ -319,7 +320,13 @@ async fn apply(link: &Link, faults: &[Fault], side: When) -> Spoken {
                     Break::Garbage | Break::SwitchProtocols => spoken = Spoken::Instead,
                 }
             }
-            Fault::Delay(..) | Fault::Break(..) | Fault::Early(_) | Fault::Instead(_) | Fault::Answer(_) | Fault::RefuseStream | Fault::GoAway => {}
+            Fault::Delay(..)
+            | Fault::Break(..)
+            | Fault::Early(_)
+            | Fault::Instead(_)
+            | Fault::Answer(_)
+            | Fault::RefuseStream
+            | Fault::GoAway => {}
         }
     }
     spoken
