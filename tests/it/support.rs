@@ -1,0 +1,4 @@
+//! What tests share: a sidecar in this process with an emulated Vonage behind it, and callers in front of it.
+
+pub mod caller;
+pub mod sidecar;
