@@ -7,7 +7,7 @@
 //! Invariants: readiness is about listeners and a loaded snapshot, never about what the provider thinks of a
 //! secret (all replicas would leave service together); no answer holds a value; a web page can reach none of it.
 //!
-//! Decisions: who may ([`guard`]), what the documents say ([`status`], [`metrics_page`], [`page`]).
+//! Decisions: who may (`guard`), what the documents say ([`status`], `metrics_page`, `page`).
 //! Effects: listeners and answers ([`serve`]). Not here: how reloading and proving are done ([`Operations`]).
 
 use std::fmt;

@@ -1,5 +1,13 @@
+use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{client::conn as client, server::conn as server};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use super::*;
@@ -50,6 +58,44 @@ fn no_filter_makes_a_library_talk() {
         });
         assert!(!text.contains("CanaryValue"), "{filter}: {text}");
         assert!(filter.starts_with("h2::") || text.contains("a warning is heard"), "{filter}: {text}");
+    }
+}
+
+/// What both ends of an exchange write at the finest filter, over HTTP/1.1 or HTTP/2.
+fn written_by_an_exchange(version: http::Version) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    written("trace", Style::Plain, || {
+        runtime.block_on(async {
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            let service = service_fn(|_: Request<Incoming>| async {
+                let answer = Response::builder().header("x-answer", "CanaryValue");
+                Ok::<_, Infallible>(answer.body(Full::new(Bytes::from_static(b"CanaryValue"))).unwrap())
+            });
+            let request = Request::post("http://localhost/path?api_secret=value").header("authorization", "Basic CanaryValue");
+            let request = request.body(Full::new(Bytes::from_static(b"api_secret=CanaryValue"))).unwrap();
+            let (near, far) = (TokioIo::new(near), TokioIo::new(far));
+            if version == http::Version::HTTP_2 {
+                tokio::spawn(server::http2::Builder::new(TokioExecutor::new()).serve_connection(far, service));
+                let (mut sender, connection) = client::http2::handshake(TokioExecutor::new(), near).await.unwrap();
+                tokio::spawn(connection);
+                assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+            } else {
+                tokio::spawn(server::http1::Builder::new().serve_connection(far, service));
+                let (mut sender, connection) = client::http1::handshake(near).await.unwrap();
+                tokio::spawn(connection);
+                assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+            }
+        });
+        tracing::trace!("the filter is as fine as can be");
+    })
+}
+
+#[test]
+fn nothing_of_an_exchange_is_written_at_the_finest_filter() {
+    for version in [http::Version::HTTP_11, http::Version::HTTP_2] {
+        let text = written_by_an_exchange(version);
+        assert!(text.contains("as fine as can be"), "{version:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{version:?}: {text}");
     }
 }
 

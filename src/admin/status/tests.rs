@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
+use crate::admin::ReloadView;
 use crate::credentials::standing::Lesson;
 use crate::credentials::usage::Usage;
-use crate::credentials::{Basic, Generation, Label, SignatureMethod, Uid, store};
+use crate::credentials::{self, Basic, Generation, Keep, Label, Membership, Place, SignatureMethod, Slot, Snapshot, Uid, store};
 use crate::metrics::{Metrics, Scrape};
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, PrivateKeyPem, Revision, SecretId};
 use crate::vonage::hosts::Host;
