@@ -95,7 +95,8 @@ impl Emulator {
         let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let control = Control::new(&options);
-        let listening = serve::Listening { listener, tls: options.tls.clone(), streams: options.streams, shared: Arc::clone(control.shared()) };
+        let listening =
+            serve::Listening { listener, tls: options.tls.clone(), streams: options.streams, shared: Arc::clone(control.shared()) };
         Ok(Running { address, control, task: tokio::spawn(listening.run()) })
     }
 }

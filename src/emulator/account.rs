@@ -13,7 +13,10 @@ use super::reply::Reply;
 pub(super) fn balance(turn: &mut Turn<'_>) -> Done {
     let value = turn.account().map_or(0.0, |account| account.balance);
     if turn.call.wants_xml() {
-        return Done::only(Reply::xml(StatusCode::OK, &format!("<accountBalance><value>{value}</value><autoReload>false</autoReload></accountBalance>")));
+        return Done::only(Reply::xml(
+            StatusCode::OK,
+            &format!("<accountBalance><value>{value}</value><autoReload>false</autoReload></accountBalance>"),
+        ));
     }
     Done::only(Reply::ok(&json!({ "value": value, "autoReload": false })))
 }

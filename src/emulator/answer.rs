@@ -98,7 +98,11 @@ pub(super) fn answer(world: &mut World, call: &Call, stand_in: Option<StandIn>) 
 
 fn admitted(world: &mut World, call: &Call, row: &'static Row, who: Admission) -> Outcome {
     let lacks = world.accounts.get(&who.account).is_some_and(|account| account.without.contains(row.product));
-    let done = if lacks { standins::answer(world, call, row, StandIn::Unprovisioned) } else { (row.handler)(&mut Turn { world, call, who: &who }) };
+    let done = if lacks {
+        standins::answer(world, call, row, StandIn::Unprovisioned)
+    } else {
+        (row.handler)(&mut Turn { world, call, who: &who })
+    };
     let executed = done.executed.then(|| identity(call, row));
     Outcome { reply: done.reply, executed, admitted: Some(who) }
 }

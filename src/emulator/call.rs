@@ -125,7 +125,8 @@ impl Call {
 
     /// Whether the answer is to be XML: by the last segment, else by `Accept`.
     pub(super) fn wants_xml(&self) -> bool {
-        let accepts = || self.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|kinds| kinds.contains("/xml"));
+        let accepts =
+            || self.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|kinds| kinds.contains("/xml"));
         match self.segments.last().map(String::as_str) {
             Some("xml") => true,
             Some("json") => false,

@@ -230,7 +230,8 @@ fn rule(body: RuleBody) -> Result<Rule, Reply> {
 
 fn executions(control: &Control) -> Reply {
     let totals = control.executions();
-    let duplicates: serde_json::Map<String, Value> = control.duplicates().into_iter().map(|(message, count)| (message, json!(count))).collect();
+    let duplicates: serde_json::Map<String, Value> =
+        control.duplicates().into_iter().map(|(message, count)| (message, json!(count))).collect();
     Reply::ok(&json!({ "total": totals.total, "messages": totals.messages, "duplicates": duplicates }))
 }
 

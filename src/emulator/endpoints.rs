@@ -176,7 +176,8 @@ const API_EU: &[Set] = &[Set::Api, Set::Eu];
 const EU: &[Set] = &[Set::Eu];
 const VIDEO: &[Set] = &[Set::Video];
 
-static UNKNOWN: Row = row("/**", ANY, API_REST, &[Scheme::Basic, Scheme::Jwt, Scheme::Parameters], Family::Problem, "other", generic::answer);
+static UNKNOWN: Row =
+    row("/**", ANY, API_REST, &[Scheme::Basic, Scheme::Jwt, Scheme::Parameters], Family::Problem, "other", generic::answer);
 
 const fn row(
     pattern: &'static str,

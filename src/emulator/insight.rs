@@ -49,7 +49,9 @@ fn found(call: &Call, number: &str) -> Reply {
         return Reply::xml(StatusCode::OK, &body);
     }
     if is_async(call) {
-        return Reply::ok(&json!({ "request_id": id, "number": number, "remaining_balance": "15.00", "request_price": "0.03", "status": 0 }));
+        return Reply::ok(
+            &json!({ "request_id": id, "number": number, "remaining_balance": "15.00", "request_price": "0.03", "status": 0 }),
+        );
     }
     Reply::ok(&json!({
         "status": 0,

@@ -19,8 +19,7 @@ pub(super) fn list(turn: &mut Turn<'_>) -> Done {
 /// `GET /number/search`: three numbers are always for sale.
 pub(super) fn search(turn: &mut Turn<'_>) -> Done {
     let Some(country) = parameter(turn, "country", 4) else { return Done::only(failed(turn)) };
-    let for_sale: Vec<Number> =
-        (1..=3).map(|last| Number { country: country.clone(), msisdn: format!("44770090000{last}") }).collect();
+    let for_sale: Vec<Number> = (1..=3).map(|last| Number { country: country.clone(), msisdn: format!("44770090000{last}") }).collect();
     Done::only(collection(&for_sale))
 }
 
@@ -69,7 +68,8 @@ fn failed(turn: &Turn<'_>) -> Reply {
 }
 
 fn collection(numbers: &[Number]) -> Reply {
-    let entry = |number: &Number| json!({ "country": number.country, "msisdn": number.msisdn, "type": "mobile-lvn", "features": ["SMS", "VOICE"] });
+    let entry =
+        |number: &Number| json!({ "country": number.country, "msisdn": number.msisdn, "type": "mobile-lvn", "features": ["SMS", "VOICE"] });
     let entries: Vec<Value> = numbers.iter().map(entry).collect();
     // An account without numbers gets an empty object.
     if entries.is_empty() {

@@ -128,7 +128,10 @@ pub(super) fn flow(mut reply: Reply, method: &Method, asked: &HeaderMap, shapes:
         Some(_) => (0..body.len()).map(|at| body.slice(at..=at)).collect(),
         None if tells_length => VecDeque::from([body]),
         // Two pieces, so that a chunked answer really has more than one.
-        None => VecDeque::from([body.slice(..body.len() / 2), body.slice(body.len() / 2..)]).into_iter().filter(|piece| !piece.is_empty()).collect(),
+        None => VecDeque::from([body.slice(..body.len() / 2), body.slice(body.len() / 2..)])
+            .into_iter()
+            .filter(|piece| !piece.is_empty())
+            .collect(),
     };
     let left = (tells_length && *method != Method::HEAD).then_some(u64::try_from(length).unwrap_or(u64::MAX));
     let end = if is_broken { End::Reset { waited: false } } else { End::Whole };

@@ -143,7 +143,8 @@ impl Record {
     }
 
     pub(super) fn duplicates(&self) -> Vec<(String, u64)> {
-        let mut found: Vec<_> = self.executions.iter().filter(|(_, count)| **count > 1).map(|(message, count)| (message.clone(), *count)).collect();
+        let mut found: Vec<_> =
+            self.executions.iter().filter(|(_, count)| **count > 1).map(|(message, count)| (message.clone(), *count)).collect();
         found.sort();
         found
     }

@@ -59,7 +59,9 @@ pub(super) fn refuse(call: &Call, row: &Row, dialect: Dialect, refusal: Refusal)
         })),
         Family::External => in_external(refusal),
         Family::Conversion => Reply::empty(StatusCode::UNAUTHORIZED),
-        Family::Video => Reply::json(StatusCode::FORBIDDEN, &json!({ "code": 403, "message": "You passed in an invalid Vonage JWT token." })),
+        Family::Video => {
+            Reply::json(StatusCode::FORBIDDEN, &json!({ "code": 403, "message": "You passed in an invalid Vonage JWT token." }))
+        }
         Family::OAuth => unauthorized(&json!({ "error": "invalid_client", "error_description": "Unauthorized" })),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -211,11 +211,14 @@ async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming
     if let Spoken::Instead = apply(&link, &faults, When::Before).await {
         return Ok(outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], &link));
     }
-    let reply = execute(&shared, number, &head.call(body), &faults);
+    let mut reply = execute(&shared, number, &head.call(body), &faults);
     apply(&link, &faults, When::After).await;
     let shapes: Vec<Shape> = faults.iter().filter_map(|fault| if let Fault::Answer(shape) = fault { Some(*shape) } else { None }).collect();
     if faults.contains(&Fault::GoAway) {
-        link.order(Order::Finish);
+        match parts.version {
+            http::Version::HTTP_2 => link.order(Order::Finish),
+            _ => reply = reply.with("connection", "close"),
+        }
     }
     shared.note(|record| record.answered(number, reply.status.as_u16()));
     Ok(outflow::flow(reply, &method, &asked, &shapes, &link))
@@ -243,7 +246,10 @@ fn seen(head: &Head, version: http::Version, connection: u64) -> Seen {
 /// The whole body, up to what is read, and its length; nothing if the caller broke it off.
 async fn read(mut body: Incoming) -> Option<(Bytes, u64)> {
     let (mut kept, mut length) = (BytesMut::new(), 0);
-    while let Some(frame) = body.frame().await {
+    // Asked first: once an early answer is out, hyper delivers the last piece of a counted body but not its end.
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
         let Ok(data) = frame.ok()?.into_data() else { continue };
         length += u64::try_from(data.len()).unwrap_or(u64::MAX);
         let room = READ.saturating_sub(kept.len()).min(data.len());
@@ -278,7 +284,8 @@ fn early(shared: &Arc<Shared>, link: &Arc<Link>, head: Head, body: Incoming, num
 
 /// Answers and counts, in one piece.
 fn execute(shared: &Shared, number: u64, call: &Call, faults: &[Fault]) -> Reply {
-    let stand_in: Option<StandIn> = faults.iter().find_map(|fault| if let Fault::Instead(stand_in) = fault { Some(*stand_in) } else { None });
+    let stand_in: Option<StandIn> =
+        faults.iter().find_map(|fault| if let Fault::Instead(stand_in) = fault { Some(*stand_in) } else { None });
     let outcome = answer::answer(&mut shared.world(), call, stand_in);
     if outcome.admitted.is_some() || outcome.executed.is_some() {
         shared.note(|record| {
@@ -319,7 +326,13 @@ async fn apply(link: &Link, faults: &[Fault], side: When) -> Spoken {
                     Break::Garbage | Break::SwitchProtocols => spoken = Spoken::Instead,
                 }
             }
-            Fault::Delay(..) | Fault::Break(..) | Fault::Early(_) | Fault::Instead(_) | Fault::Answer(_) | Fault::RefuseStream | Fault::GoAway => {}
+            Fault::Delay(..)
+            | Fault::Break(..)
+            | Fault::Early(_)
+            | Fault::Instead(_)
+            | Fault::Answer(_)
+            | Fault::RefuseStream
+            | Fault::GoAway => {}
         }
     }
     spoken

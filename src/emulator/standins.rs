@@ -43,7 +43,9 @@ pub(super) fn answer(world: &World, call: &Call, row: &Row, stand_in: StandIn) -
         StandIn::BodyStatus(status) => body_status(call, row, status),
         StandIn::GatewayForbidden => forbidden(),
         StandIn::GatewayNotFound => not_found(),
-        StandIn::Suspended => refusals::problem(StatusCode::UNAUTHORIZED, "account-suspended", "Account suspended", "This account is suspended."),
+        StandIn::Suspended => {
+            refusals::problem(StatusCode::UNAUTHORIZED, "account-suspended", "Account suspended", "This account is suspended.")
+        }
         StandIn::InvalidAddress => refusals::problem(StatusCode::UNAUTHORIZED, "invalid-ip", "Invalid IP", "This address is not allowed."),
         StandIn::ExpiredToken => refusals::expired(),
         StandIn::EmptyUnauthorized => Reply::empty(StatusCode::UNAUTHORIZED),

@@ -250,7 +250,8 @@ impl World {
     /// The state as a document, without values.
     pub(super) fn document(&self) -> Value {
         let accounts: BTreeMap<&String, Value> = self.accounts.iter().map(|(key, account)| (key, account.document())).collect();
-        let applications: BTreeMap<&String, &String> = self.applications.iter().map(|(id, application)| (id, &application.account)).collect();
+        let applications: BTreeMap<&String, &String> =
+            self.applications.iter().map(|(id, application)| (id, &application.account)).collect();
         let lag = |lag: Lag| serde_json::json!({ "new_ms": millis(lag.new), "revoked_ms": millis(lag.revoked) });
         let lag_of: BTreeMap<&String, Value> = self.lag_of.iter().map(|(host, of)| (host, lag(*of))).collect();
         serde_json::json!({ "accounts": accounts, "applications": applications, "lag": lag(self.lag), "lag_of": lag_of })
@@ -259,7 +260,8 @@ impl World {
 
 impl Account {
     fn document(&self) -> Value {
-        let secret = |secret: &Secret| serde_json::json!({ "id": secret.id, "created_at": date(secret.created_at), "accepted": secret.accepted });
+        let secret =
+            |secret: &Secret| serde_json::json!({ "id": secret.id, "created_at": date(secret.created_at), "accepted": secret.accepted });
         serde_json::json!({
             "secrets": self.secrets.iter().map(secret).collect::<Vec<_>>(),
             "revoked": self.revoked.iter().map(secret).collect::<Vec<_>>(),

@@ -34,7 +34,8 @@ pub(super) fn application(token: &str, now: SystemTime) -> Result<String, BadTok
     let parts: Vec<&str> = token.split('.').collect();
     let &[header, claims, signature] = parts.as_slice() else { return Err(BadToken::Malformed) };
     let (Some(header), Some(claims)) = (part(header), part(claims)) else { return Err(BadToken::Malformed) };
-    let signed = header.get("alg").and_then(Value::as_str) == Some("RS256") && URL_SAFE_NO_PAD.decode(signature).is_ok_and(|bytes| !bytes.is_empty());
+    let signed = header.get("alg").and_then(Value::as_str) == Some("RS256")
+        && URL_SAFE_NO_PAD.decode(signature).is_ok_and(|bytes| !bytes.is_empty());
     let id = claims.get("application_id").and_then(Value::as_str);
     let issued = claims.get("iat").and_then(Value::as_u64);
     let (true, Some(id), Some(issued), Some(_)) = (signed, id, issued, claims.get("jti").and_then(Value::as_str)) else {
@@ -82,7 +83,9 @@ mod tests {
     #[test]
     fn a_token_without_its_claims_is_none() {
         let header = json!({"alg": "RS256"});
-        for claims in [json!({"iat": 1000, "jti": "j"}), json!({"application_id": "a", "jti": "j"}), json!({"application_id": "a", "iat": 1000})] {
+        for claims in
+            [json!({"iat": 1000, "jti": "j"}), json!({"application_id": "a", "jti": "j"}), json!({"application_id": "a", "iat": 1000})]
+        {
             assert_eq!(judged(&header, &claims, 1000), Err(BadToken::Malformed), "{claims}");
         }
         let claims = json!({"application_id": "a", "iat": 1000, "jti": "j"});

@@ -163,7 +163,9 @@ async fn a_wait_ends_when_what_it_waits_for_happens() {
 #[tokio::test]
 async fn everything_is_controlled_over_http_too() {
     let emulator = start().await;
-    let call = async |method: &str, target: &str, body: &str| ask(&emulator, method, "localhost", &format!("/_emulator/{target}"), &[], body).await;
+    let call = async |method: &str, target: &str, body: &str| {
+        ask(&emulator, method, "localhost", &format!("/_emulator/{target}"), &[], body).await
+    };
     assert_eq!(call("PUT", "accounts/other001", "{\"secrets\":[\"OtherSecret1\"]}").await.status, StatusCode::NO_CONTENT);
     let id = call("POST", &format!("accounts/{KEY}/secrets"), &json!({ "secret": SECOND }).to_string()).await.json()["id"].clone();
     assert_eq!(call("POST", &format!("accounts/{KEY}/secrets"), "{\"secret\":\"ThirdSecret3\"}").await.status, StatusCode::CONFLICT);
@@ -178,7 +180,8 @@ async fn everything_is_controlled_over_http_too() {
     assert_eq!(call("POST", "faults", "{\"faults\":\"status=503\",\"path\":\"/sms\",\"times\":1}").await.status, StatusCode::NO_CONTENT);
     assert_eq!(call("POST", "faults", "{\"faults\":\"bang\"}").await.status, StatusCode::BAD_REQUEST);
     let good = basic(FIRST);
-    let sms = async || ask(&emulator, "POST", REST, "/sms/json", &[("authorization", &good), ("x-message-id", "m")], SMS).await.status.as_u16();
+    let sms =
+        async || ask(&emulator, "POST", REST, "/sms/json", &[("authorization", &good), ("x-message-id", "m")], SMS).await.status.as_u16();
     assert_eq!((sms().await, sms().await), (503, 200));
     assert_eq!(call("GET", "executions", "").await.json(), json!({"total": 1, "messages": 1, "duplicates": {}}));
     assert_eq!(call("GET", "executions/m", "").await.json()["count"], 1);

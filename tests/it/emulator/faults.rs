@@ -145,13 +145,17 @@ async fn an_upload_that_breaks_off_executes_nothing() {
 async fn answers_come_compressed_chunked_and_drop_by_drop() {
     let emulator = start().await;
     let good = basic(FIRST);
-    let headers = |fault: &'static str, accepted: &'static str| [("authorization", good.clone()), ("x-emulator-fault", fault.into()), ("accept-encoding", accepted.into())];
+    let headers = |fault: &'static str, accepted: &'static str| {
+        [("authorization", good.clone()), ("x-emulator-fault", fault.into()), ("accept-encoding", accepted.into())]
+    };
     let sent = async |fault: &'static str, accepted: &'static str| {
         let headers = headers(fault, accepted);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         ask(&emulator, "POST", REST, "/sms/json", &headers, SMS).await
     };
-    for (fault, accepted, packed) in [("gzip", "br, gzip", true), ("gzip", "identity", false), ("gzip", "gzip;q=0", false), ("gzip-forced", "identity", true)] {
+    for (fault, accepted, packed) in
+        [("gzip", "br, gzip", true), ("gzip", "identity", false), ("gzip", "gzip;q=0", false), ("gzip-forced", "identity", true)]
+    {
         let answer = sent(fault, accepted).await;
         assert_eq!(answer.headers.contains_key("content-encoding"), packed, "{fault} {accepted}");
         let mut text = String::new();
@@ -268,7 +272,8 @@ async fn chance_meets_some_of_many() {
     emulator.control().add_fault(Rule::new(["status=500".parse::<Fault>().unwrap()]).share(0.5));
     let mut failed = 0;
     for _ in 0..200 {
-        let answer = send(emulator.address(), request("GET", REST, "/account/get-balance", &[("authorization", &basic(FIRST))], "")).await.unwrap();
+        let answer =
+            send(emulator.address(), request("GET", REST, "/account/get-balance", &[("authorization", &basic(FIRST))], "")).await.unwrap();
         failed += usize::from(answer.status == StatusCode::INTERNAL_SERVER_ERROR);
     }
     assert!((40..=160).contains(&failed), "{failed} of 200");

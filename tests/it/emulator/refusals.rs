@@ -65,7 +65,11 @@ async fn verify_answers_in_text_and_insight_in_integers() {
     let answer = ask(&emulator, "POST", API, "/verify/json", &[], "number=1").await;
     assert_eq!(answer.json(), json!({"status": "2", "error_text": "Missing api_key"}));
     let answer = ask(&emulator, "GET", API, &format!("/verify/search/xml?{WRONG}&request_id=1"), &[], "").await;
-    assert!(answer.text().contains("<verify_request><error_text>Invalid credentials were provided</error_text><status>4</status></verify_request>"));
+    assert!(
+        answer
+            .text()
+            .contains("<verify_request><error_text>Invalid credentials were provided</error_text><status>4</status></verify_request>")
+    );
 
     let answer = ask(&emulator, "GET", API, &format!("/ni/standard/json?{WRONG}&number=1"), &[], "").await;
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"status": 4, "status_message": "Invalid credentials"})));
@@ -95,7 +99,9 @@ async fn a_wrong_basic_header_on_legacy_paths_has_two_possible_answers() {
 #[tokio::test]
 async fn account_and_numbers_answer_401_with_an_error_code() {
     let expected = json!({"error-code": "401", "error-code-label": "authentication failed"});
-    for (method, target) in [("GET", "/account/get-balance"), ("GET", "/account/numbers"), ("POST", "/number/buy"), ("GET", "/search/message")] {
+    for (method, target) in
+        [("GET", "/account/get-balance"), ("GET", "/account/numbers"), ("POST", "/number/buy"), ("GET", "/search/message")]
+    {
         let answer = wrong(REST, method, target, "").await;
         assert_eq!((answer.status, answer.json()), (StatusCode::UNAUTHORIZED, expected.clone()), "{target}");
     }
@@ -152,7 +158,10 @@ async fn the_other_families_keep_their_own_words() {
     let answer = ask(&emulator, "GET", API, "/v1/calls", &[("authorization", &basic(FIRST))], "").await;
     assert_eq!((answer.status, answer.json()), (StatusCode::UNAUTHORIZED, voice));
     assert_eq!(ask(&emulator, "GET", API, "/v1/calls", &[("authorization", &bearer(APPLICATION))], "").await.status, StatusCode::OK);
-    assert_eq!(ask(&emulator, "GET", API, "/v1/calls", &[("authorization", &bearer("unknown"))], "").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        ask(&emulator, "GET", API, "/v1/calls", &[("authorization", &bearer("unknown"))], "").await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(ask(&emulator, "GET", API, "/v1/calls/ping", &[], "").await.status, StatusCode::OK);
 }
 
