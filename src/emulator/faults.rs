@@ -40,6 +40,8 @@ pub enum Upload {
     KeepReading,
     /// The connection is closed over it.
     Close,
+    /// No answer, a RST in the middle of it.
+    Reset,
 }
 
 /// A true answer in a difficult form.
@@ -99,7 +101,7 @@ pub enum StandIn {
 /// | written | fault |
 /// |---|---|
 /// | `delay=MS`, `delay-before=MS` | the answer (or the execution) comes this much later |
-/// | `early`, `early-close` | refused while the upload is still coming; read on, or closed |
+/// | `early`, `early-close`, `early-reset` | refused while the upload is still coming: read on, or closed; or reset |
 /// | `reset-before`, `reset-after`, `close-…`, `silence-…`, `garbage-…`, `switch-protocols-…` | no proper answer |
 /// | `reset-after-head`, `reset-mid-body`, `drip=MS`, `gzip`, `gzip-forced`, `chunked` | the form of the answer |
 /// | `status=CODE`, `throttled=S`, `proxy-page`, `quota`, `unprovisioned`, `top-up`, `body-status=N`, `forbidden`, `not-found`, `suspended`, `invalid-ip`, `jwt-expired`, `empty-401`, `mixed`, `refused` | another answer |
@@ -149,6 +151,7 @@ fn plain(name: &str) -> Option<Fault> {
     Some(match name {
         "early" => Fault::Early(Upload::KeepReading),
         "early-close" => Fault::Early(Upload::Close),
+        "early-reset" => Fault::Early(Upload::Reset),
         "reset-after-head" => Fault::Answer(Shape::ResetAfterHead),
         "reset-mid-body" => Fault::Answer(Shape::ResetMidBody),
         "gzip" => Fault::Answer(Shape::Gzip),

@@ -31,7 +31,7 @@ use super::outflow::{self, Outflow};
 use super::record::Seen;
 use super::reply::Reply;
 use super::standins;
-use super::wire::{Link, Order, Running, Stream, Wire};
+use super::wire::{Busy, Link, Order, Stream, Wire};
 use crate::clock;
 
 /// Bytes of a body that an endpoint reads; the rest is counted and dropped.
@@ -72,7 +72,7 @@ impl Listening {
 
 async fn connect(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>, socket: TcpStream, streams: Option<u32>) {
     // Without it small answers wait for acknowledgements; a socket that refuses it is slow, not wrong.
-    if socket.set_nodelay(true).is_err() {}
+    let _slow = socket.set_nodelay(true);
     let link = Arc::new(Link::new(shared.connected()));
     let (stream, is_http2) = match acceptor {
         None => (Stream::Plain(socket), false),
@@ -184,7 +184,7 @@ fn faults_met(shared: &Shared, head: &Head) -> Vec<Fault> {
 
 /// The way of a request. The error is what HTTP/2 tells the peer; on HTTP/1.1 any of them closes the connection.
 async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming>) -> Result<Response<Outflow>, h2::Error> {
-    let _running = Running::on(&link);
+    let _busy = Busy::on(&link);
     let (parts, body) = request.into_parts();
     let named = parts.headers.get(http::header::HOST).and_then(|value| value.to_str().ok());
     let host = parts.uri.authority().map(http::uri::Authority::as_str).or(named).unwrap_or_default().to_owned();
@@ -201,6 +201,10 @@ async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming
         return Err(h2::Reason::REFUSED_STREAM.into());
     }
     if let Some(upload) = faults.iter().find_map(|fault| if let Fault::Early(upload) = fault { Some(*upload) } else { None }) {
+        if upload == Upload::Reset {
+            link.order(Order::Reset);
+            return pending().await;
+        }
         return Ok(early(&shared, &link, head, body, number, upload));
     }
     let Some((body, length)) = read(body).await else {
@@ -276,7 +280,7 @@ fn early(shared: &Arc<Shared>, link: &Arc<Link>, head: Head, body: Incoming, num
                 }
             });
         }
-        Upload::Close => reply = reply.with("connection", "close"),
+        Upload::Close | Upload::Reset => reply = reply.with("connection", "close"),
     }
     shared.note(|record| record.answered(number, reply.status.as_u16()));
     outflow::flow(reply, &method, &asked, &[], link)

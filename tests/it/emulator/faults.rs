@@ -123,6 +123,8 @@ async fn a_refusal_comes_while_the_upload_is_still_coming() {
             assert!(tokio::time::timeout(BOUND, stream.read_to_end(&mut rest)).await.is_ok());
         }
     }
+    let (got, end) = raw(emulator.address(), &post("early-reset")).await;
+    assert_eq!((got.len(), end), (0, Some(ErrorKind::ConnectionReset)));
     assert_eq!(emulator.control().executions().total, 0);
     let early = ask(&emulator, "POST", API, "/v1/messages", &[("authorization", &basic(FIRST)), ("x-emulator-fault", "early")], "{}").await;
     assert_eq!(early.status, StatusCode::UNAUTHORIZED);
@@ -223,7 +225,7 @@ async fn http2_is_served_and_its_own_faults_happen() {
         request.headers_mut().remove("host");
         request
     };
-    let (mut sender, _) = connect().await;
+    let (mut sender, connection) = connect().await;
     let answer = sender.send_request(asked("chunked")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(!answer.into_body().collect().await.unwrap().to_bytes().is_empty());
@@ -238,10 +240,15 @@ async fn http2_is_served_and_its_own_faults_happen() {
     let going = sender.send_request(asked("goaway")).await.unwrap();
     assert_eq!(going.status(), StatusCode::OK);
     going.into_body().collect().await.unwrap();
+    assert!(tokio::time::timeout(BOUND, connection).await.unwrap().unwrap().is_ok(), "ended in order");
+    let (mut sender, _connection) = connect().await;
+    let broken = sender.send_request(asked("reset-after-head")).await.unwrap();
+    assert_eq!(broken.status(), StatusCode::OK);
+    assert!(broken.into_body().collect().await.is_err());
     let (mut sender, connection) = connect().await;
     assert!(sender.send_request(asked("reset-after")).await.is_err());
     assert!(tokio::time::timeout(BOUND, connection).await.unwrap().unwrap().is_err());
-    assert_eq!(emulator.control().executions().total, 4);
+    assert_eq!(emulator.control().executions().total, 5);
 }
 
 #[tokio::test]
