@@ -120,6 +120,12 @@ impl Running {
         &self.control
     }
 
+    /// Stops, and returns when the address is free again.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        self.wait().await;
+    }
+
     /// Serves until the process ends or the caller stops waiting.
     pub async fn wait(&mut self) {
         // The task ends only by being aborted, which is what dropping `self` does.

@@ -34,8 +34,8 @@ use super::standins;
 use super::wire::{Busy, Link, Order, Stream, Wire};
 use crate::clock;
 
-/// Bytes of a body that an endpoint reads; the rest is counted and dropped.
-const READ: usize = 1024 * 1024;
+/// Bytes of a body that an endpoint reads, well above what a caller can have sent twice; the rest is counted and dropped.
+const READ: usize = 32 * 1024 * 1024;
 /// After an accept that failed (no descriptors), so as not to spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 /// Not HTTP in any version.

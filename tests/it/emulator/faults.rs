@@ -274,6 +274,23 @@ async fn a_dropped_emulator_takes_its_connections_along() {
 }
 
 #[tokio::test]
+async fn a_stopped_emulator_leaves_its_address_free() {
+    let first = start().await;
+    let address = first.address();
+    first.stop().await;
+    let second = Emulator::bind(Options { address, ..Options::with_account(KEY, &[FIRST]) }).await.unwrap();
+    assert_eq!(sms(&second, "").await.unwrap().status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_of_several_megabytes_is_read_and_executed() {
+    let emulator = start().await;
+    let body = format!("{{\"to\":\"1\",\"from\":\"2\",\"text\":\"{}\"}}", "x".repeat(5 * 1024 * 1024));
+    let answer = ask(&emulator, "POST", API, "/v1/messages", &[("authorization", &basic(FIRST))], &body).await;
+    assert_eq!((answer.status, emulator.control().executions().total), (StatusCode::ACCEPTED, 1));
+}
+
+#[tokio::test]
 async fn chance_meets_some_of_many() {
     let emulator = start().await;
     emulator.control().add_fault(Rule::new(["status=500".parse::<Fault>().unwrap()]).share(0.5));
