@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
@@ -26,7 +26,7 @@ use super::call::Call;
 use super::control::{Control, Shared};
 use super::control_http;
 use super::endpoints::{self, Found};
-use super::faults::{self, Break, Fault, Shape, StandIn, Upload, When};
+use super::faults::{self, Break, Fault, MalformedFault, Shape, StandIn, Upload, When};
 use super::outflow::{self, Outflow};
 use super::record::Seen;
 use super::reply::Reply;
@@ -175,11 +175,12 @@ fn chance() -> f64 {
     f64::from(u32::from_le_bytes(clock::random())) / (f64::from(u32::MAX) + 1.0)
 }
 
-fn faults_met(shared: &Shared, head: &Head) -> Vec<Fault> {
-    let asked = head.headers.get("x-emulator-fault").and_then(|value| value.to_str().ok());
-    let mut met = asked.and_then(|list| faults::list(list).ok()).unwrap_or_default();
+/// The faults of the request's own header, then those of the rules.
+fn faults_met(shared: &Shared, head: &Head) -> Result<Vec<Fault>, MalformedFault> {
+    let asked = head.headers.get("x-emulator-fault").map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut met = faults::list(&asked.unwrap_or_default())?;
     met.extend(shared.book().select(&head.method, head.uri.path(), &head.host, chance));
-    met
+    Ok(met)
 }
 
 /// The way of a request. The error is what HTTP/2 tells the peer; on HTTP/1.1 any of them closes the connection.
@@ -196,39 +197,61 @@ async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming
         return Ok(outflow::flow(reply, &method, &headers, &[], &link));
     }
     let number = shared.note(|record| record.begin(seen(&head, parts.version, link.number)));
-    let faults = faults_met(&shared, &head);
+    let faults = match faults_met(&shared, &head) {
+        Ok(faults) => faults,
+        // A test that misspells its fault must not pass.
+        Err(problem) => {
+            let reply = Reply::json(StatusCode::BAD_REQUEST, &serde_json::json!({ "error": problem.to_string() }));
+            return Ok(outflow::flow(reply, &head.method, &head.headers, &[], &link));
+        }
+    };
     if faults.contains(&Fault::RefuseStream) {
         return Err(h2::Reason::REFUSED_STREAM.into());
     }
-    if let Some(upload) = faults.iter().find_map(|fault| if let Fault::Early(upload) = fault { Some(*upload) } else { None }) {
-        if upload == Upload::Reset {
+    match faults.iter().find_map(|fault| if let Fault::Early(upload) = fault { Some(*upload) } else { None }) {
+        Some(Upload::Reset) => {
             link.order(Order::Reset);
             return pending().await;
         }
-        return Ok(early(&shared, &link, head, body, number, upload));
+        Some(upload @ (Upload::KeepReading | Upload::Close)) => return Ok(early(&shared, &link, head, body, number, upload)),
+        None => {}
     }
-    let Some((body, length)) = read(body).await else {
-        return Err(h2::Reason::CANCEL.into());
-    };
+    let (body, length) = read(body).await.ok_or(h2::Reason::CANCEL)?;
     shared.note(|record| record.body(number, &body, length, true));
+    Ok(fulfil(&shared, &link, head, body, number, &faults, parts.version).await)
+}
+
+/// The rest of the way, once the whole request is here.
+async fn fulfil(
+    shared: &Shared,
+    link: &Arc<Link>,
+    head: Head,
+    body: Bytes,
+    number: u64,
+    faults: &[Fault],
+    version: Version,
+) -> Response<Outflow> {
     let (method, asked) = (head.method.clone(), head.headers.clone());
-    if let Spoken::Instead = apply(&link, &faults, When::Before).await {
-        return Ok(outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], &link));
+    if let Spoken::Instead = apply(link, faults, When::Before).await {
+        return outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], link);
     }
-    let mut reply = execute(&shared, number, &head.call(body), &faults);
-    apply(&link, &faults, When::After).await;
-    let shapes: Vec<Shape> = faults.iter().filter_map(|fault| if let Fault::Answer(shape) = fault { Some(*shape) } else { None }).collect();
+    let mut reply = execute(shared, number, &head.call(body), faults);
+    if let Some(code) = faults.iter().find_map(|fault| if let Fault::Lost(code) = fault { Some(*code) } else { None }) {
+        reply = standins::plain(code);
+    }
+    apply(link, faults, When::After).await;
     if faults.contains(&Fault::GoAway) {
-        match parts.version {
-            http::Version::HTTP_2 => link.order(Order::Finish),
+        match version {
+            Version::HTTP_2 => link.order(Order::Finish),
             _ => reply = reply.with("connection", "close"),
         }
     }
+    let shapes: Vec<Shape> = faults.iter().filter_map(|fault| if let Fault::Answer(shape) = fault { Some(*shape) } else { None }).collect();
     shared.note(|record| record.answered(number, reply.status.as_u16()));
-    Ok(outflow::flow(reply, &method, &asked, &shapes, &link))
+    outflow::flow(reply, &method, &asked, &shapes, link)
 }
 
-fn seen(head: &Head, version: http::Version, connection: u64) -> Seen {
+fn seen(head: &Head, version: Version, connection: u64) -> Seen {
     Seen {
         number: 0,
         connection,
@@ -334,6 +357,7 @@ async fn apply(link: &Link, faults: &[Fault], side: When) -> Spoken {
             | Fault::Break(..)
             | Fault::Early(_)
             | Fault::Instead(_)
+            | Fault::Lost(_)
             | Fault::Answer(_)
             | Fault::RefuseStream
             | Fault::GoAway => {}

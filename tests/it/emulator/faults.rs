@@ -75,6 +75,22 @@ async fn an_answer_may_be_no_http_or_an_unasked_switch() {
 }
 
 #[tokio::test]
+async fn a_server_error_may_hide_an_execution() {
+    let emulator = start().await;
+    assert_eq!(sms(&emulator, "status=503").await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(emulator.control().executed("m-1"), 0);
+    assert_eq!(sms(&emulator, "status-after=503").await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(emulator.control().executed("m-1"), 1);
+}
+
+#[tokio::test]
+async fn a_misspelt_fault_is_not_passed_over() {
+    let emulator = start().await;
+    assert_eq!(sms(&emulator, "gzip, bang").await.unwrap().status, StatusCode::BAD_REQUEST);
+    assert_eq!(emulator.control().executions().total, 0);
+}
+
+#[tokio::test]
 async fn silence_lasts_until_the_caller_leaves() {
     let emulator = start().await;
     let asking = tokio::spawn({
