@@ -14,7 +14,7 @@
 //! Not here: verification of JWT signatures and of `sig` (form and claims are checked, the signature is not), and
 //! the command line.
 //!
-//! Facts: the provider's OpenAPI files, its guides, and the public tests of its gateway ("gateway tests" below); each
+//! Facts: the provider's API specifications, its guides, and the public tests of its gateway ("gateway tests" below); each
 //! file names what it imitates. Where the facts say nothing, the doc comment says "not verified".
 //!
 //! | file | duty |
@@ -120,10 +120,16 @@ impl Running {
         &self.control
     }
 
+    /// Stops, and returns when the address is free again.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        self.wait().await;
+    }
+
     /// Serves until the process ends or the caller stops waiting.
     pub async fn wait(&mut self) {
         // The task ends only by being aborted, which is what dropping `self` does.
-        if (&mut self.task).await.is_err() {}
+        let _aborted = (&mut self.task).await;
     }
 }
 

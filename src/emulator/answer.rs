@@ -111,5 +111,5 @@ fn admitted(world: &mut World, call: &Call, row: &'static Row, who: Admission) -
 fn identity(call: &Call, row: &Row) -> String {
     let Some(index) = row.key_segment() else { return call.message(&call.path) };
     let kept = call.segments.iter().enumerate().filter(|(at, _)| *at != index && *at != index + 1);
-    call.message(&kept.map(|(_, segment)| format!("/{segment}")).collect::<String>())
+    call.message(&kept.map(|(_, segment)| segment.as_str()).collect::<Vec<_>>().join("/"))
 }

@@ -112,12 +112,21 @@ struct RuleBody {
     share: Option<f64>,
 }
 
-fn body<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, Reply> {
+fn body<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, Wrong> {
     serde_json::from_slice(&call.body).map_err(|error| wrong(StatusCode::BAD_REQUEST, &error.to_string()))
 }
 
-fn wrong(status: StatusCode, what: &str) -> Reply {
-    Reply::json(status, &json!({ "error": what }))
+/// A control call that cannot be done.
+struct Wrong(StatusCode, String);
+
+fn wrong(status: StatusCode, what: &str) -> Wrong {
+    Wrong(status, what.to_owned())
+}
+
+impl From<Wrong> for Reply {
+    fn from(Wrong(status, what): Wrong) -> Self {
+        Self::json(status, &json!({ "error": what }))
+    }
 }
 
 fn done() -> Reply {
@@ -125,19 +134,19 @@ fn done() -> Reply {
 }
 
 fn found(there: bool) -> Reply {
-    if there { done() } else { wrong(StatusCode::NOT_FOUND, "there is no such thing") }
+    if there { done() } else { wrong(StatusCode::NOT_FOUND, "there is no such thing").into() }
 }
 
 /// Answers a call under [`PREFIX`].
 pub(super) fn answer(control: &Control, call: &Call) -> Reply {
     if call.headers.contains_key(http::header::ORIGIN) {
-        return wrong(StatusCode::FORBIDDEN, "not for web pages");
+        return wrong(StatusCode::FORBIDDEN, "not for web pages").into();
     }
     let segments: Vec<&str> = call.segments.iter().skip(1).map(String::as_str).collect();
-    route(control, call, &segments).unwrap_or_else(|problem| problem)
+    route(control, call, &segments).unwrap_or_else(Reply::from)
 }
 
-fn route(control: &Control, call: &Call, segments: &[&str]) -> Result<Reply, Reply> {
+fn route(control: &Control, call: &Call, segments: &[&str]) -> Result<Reply, Wrong> {
     match (&call.method, segments) {
         (&Method::GET, ["state"]) => {
             let mut state = control.state();
@@ -187,7 +196,7 @@ fn put_account(control: &Control, key: &str, body: AccountBody) {
     }
 }
 
-fn create(control: &Control, key: &str, body: &SecretBody) -> Result<Reply, Reply> {
+fn create(control: &Control, key: &str, body: &SecretBody) -> Result<Reply, Wrong> {
     match control.create_secret(key, &body.secret) {
         Ok(id) => Ok(Reply::json(StatusCode::CREATED, &json!({ "id": id }))),
         Err(why @ SecretNotCreated::NoSuchAccount) => Err(wrong(StatusCode::NOT_FOUND, &why.to_string())),
@@ -207,7 +216,7 @@ fn dialect(body: &DialectBody) -> Dialect {
     Dialect { basic, numbers }
 }
 
-fn rule(body: RuleBody) -> Result<Rule, Reply> {
+fn rule(body: RuleBody) -> Result<Rule, Wrong> {
     let bad = |what: String| wrong(StatusCode::BAD_REQUEST, &what);
     let mut rule = Rule::new(faults::list(&body.faults).map_err(|error| bad(error.to_string()))?).after(body.skip);
     if let Some(path) = body.path {

@@ -3,7 +3,7 @@
 //! It is written from the facts a second time on purpose: a mistake in the table under test must be seen here. Order
 //! matters, the first row that matches is it. A path in no row is answered after a check of whatever credential it has.
 //!
-//! Facts: OpenAPI files of 2021 and 2026 (hosts, paths, methods, schemes); the gateway tests (old path-credential
+//! Facts: API specifications of 2021 and 2026 (hosts, paths, methods, schemes); the gateway tests (old path-credential
 //! forms, GET and HEAD that send, a plain 403 for a method that is not allowed and 404 for a path that is unknown,
 //! both before any check of credentials).
 

@@ -40,6 +40,8 @@ pub enum Upload {
     KeepReading,
     /// The connection is closed over it.
     Close,
+    /// No answer, a RST in the middle of it.
+    Reset,
 }
 
 /// A true answer in a difficult form.
@@ -99,10 +101,11 @@ pub enum StandIn {
 /// | written | fault |
 /// |---|---|
 /// | `delay=MS`, `delay-before=MS` | the answer (or the execution) comes this much later |
-/// | `early`, `early-close` | refused while the upload is still coming; read on, or closed |
+/// | `early`, `early-close`, `early-reset` | refused while the upload is still coming: read on, or closed; or reset |
 /// | `reset-before`, `reset-after`, `close-…`, `silence-…`, `garbage-…`, `switch-protocols-…` | no proper answer |
 /// | `reset-after-head`, `reset-mid-body`, `drip=MS`, `gzip`, `gzip-forced`, `chunked` | the form of the answer |
 /// | `status=CODE`, `throttled=S`, `proxy-page`, `quota`, `unprovisioned`, `top-up`, `body-status=N`, `forbidden`, `not-found`, `suspended`, `invalid-ip`, `jwt-expired`, `empty-401`, `mixed`, `refused` | another answer |
+/// | `status-after=CODE` | executed, and then this answer |
 /// | `refuse-stream` | HTTP/2 `REFUSED_STREAM` (HTTP/1.1: FIN) |
 /// | `goaway` | the true answer, and the connection takes no further request |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +118,8 @@ pub enum Fault {
     Break(When, Break),
     /// Another answer.
     Instead(StandIn),
+    /// Executed, and then this HTTP status in plain text: what a gateway says when the true answer is lost on the way.
+    Lost(u16),
     /// A difficult form of the true answer.
     Answer(Shape),
     /// The stream is refused before anything was processed.
@@ -149,6 +154,7 @@ fn plain(name: &str) -> Option<Fault> {
     Some(match name {
         "early" => Fault::Early(Upload::KeepReading),
         "early-close" => Fault::Early(Upload::Close),
+        "early-reset" => Fault::Early(Upload::Reset),
         "reset-after-head" => Fault::Answer(Shape::ResetAfterHead),
         "reset-mid-body" => Fault::Answer(Shape::ResetMidBody),
         "gzip" => Fault::Answer(Shape::Gzip),
@@ -174,11 +180,13 @@ fn plain(name: &str) -> Option<Fault> {
 
 fn with_number(name: &str, number: &str) -> Option<Fault> {
     let pause = || number.parse().ok().map(Duration::from_millis);
+    let status = || number.parse().ok().filter(|code| (200..=599).contains(code));
     Some(match name {
         "delay" => Fault::Delay(When::After, pause()?),
         "delay-before" => Fault::Delay(When::Before, pause()?),
         "drip" => Fault::Answer(Shape::Drip(pause()?)),
-        "status" => Fault::Instead(StandIn::Status(number.parse().ok().filter(|code| (200..=599).contains(code))?)),
+        "status" => Fault::Instead(StandIn::Status(status()?)),
+        "status-after" => Fault::Lost(status()?),
         "throttled" => Fault::Instead(StandIn::Throttled(number.parse().ok()?)),
         "body-status" => Fault::Instead(StandIn::BodyStatus(number.parse().ok()?)),
         _ => return None,
@@ -225,7 +233,7 @@ impl Rule {
         Self { path: Some(prefix.to_owned()), ..self }
     }
 
-    /// Only requests with this `Host`.
+    /// Only requests with this `Host`, whatever its port.
     #[must_use]
     pub fn on_host(self, host: &str) -> Self {
         Self { host: Some(host.to_ascii_lowercase()), ..self }
@@ -256,6 +264,7 @@ impl Rule {
     }
 
     fn meets(&mut self, method: &Method, path: &str, host: &str, draw: f64) -> bool {
+        let host = host.split(':').next().unwrap_or_default();
         let here = self.path.as_ref().is_none_or(|prefix| path.starts_with(prefix))
             && self.host.as_ref().is_none_or(|only| host.eq_ignore_ascii_case(only))
             && self.method.as_ref().is_none_or(|only| only == method)
@@ -344,7 +353,7 @@ mod tests {
     #[test]
     fn chance_and_host_narrow_a_rule() {
         let mut book = Book::new(&[Rule::new([Fault::GoAway]).on_host("rest.nexmo.com").share(0.5)]);
-        assert_eq!(book.select(&Method::GET, "/", "REST.nexmo.com", || 0.49), [Fault::GoAway]);
+        assert_eq!(book.select(&Method::GET, "/", "REST.nexmo.com:443", || 0.49), [Fault::GoAway]);
         assert!(book.select(&Method::GET, "/", "rest.nexmo.com", || 0.5).is_empty());
         assert!(book.select(&Method::GET, "/", "api.nexmo.com", || 0.0).is_empty());
     }

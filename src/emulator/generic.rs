@@ -1,6 +1,6 @@
 //! Endpoints that are emulated in outline only: after the check of credentials they answer something plausible.
 //!
-//! What would be sent, charged or changed for is counted as executed all the same. The bodies follow the OpenAPI files
+//! What would be sent, charged or changed for is counted as executed all the same. The bodies follow the specifications
 //! of voice 1.3.7, conversion 1.0.1, redact 1.1.0, reports 3.1.4, media 1.0.2, audit 1.0.6, conversation 5.5.1 and
 //! video 0.3.2, as far as a caller needs them.
 

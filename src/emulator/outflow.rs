@@ -101,10 +101,21 @@ fn compress(reply: &mut Reply) {
     }
 }
 
+/// Cuts a body as the shapes say: whole, one byte each, or two pieces where the length is not told, so that a chunked
+/// answer really has more than one.
+fn cut(body: &Bytes, drips: bool, tells_length: bool) -> VecDeque<Bytes> {
+    let size = match (drips, tells_length) {
+        (true, _) => 1,
+        (false, true) => body.len(),
+        (false, false) => body.len().div_ceil(2),
+    };
+    let starts = (0..body.len()).step_by(size.max(1));
+    starts.map(|start| body.slice(start..body.len().min(start + size))).collect()
+}
+
 /// Turns an answer into one that flows, in the shapes asked for.
 pub(super) fn flow(mut reply: Reply, method: &Method, asked: &HeaderMap, shapes: &[Shape], link: &Arc<Link>) -> Response<Outflow> {
-    let forced = shapes.contains(&Shape::GzipForced);
-    if forced || shapes.contains(&Shape::Gzip) && accepts_gzip(asked) {
+    if shapes.contains(&Shape::GzipForced) || shapes.contains(&Shape::Gzip) && accepts_gzip(asked) {
         compress(&mut reply);
     }
     let length = reply.body.len();
@@ -112,30 +123,24 @@ pub(super) fn flow(mut reply: Reply, method: &Method, asked: &HeaderMap, shapes:
     if tells_length {
         reply.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let pace = shapes.iter().find_map(|shape| match shape {
-        Shape::Drip(pace) => Some(*pace),
-        Shape::ResetAfterHead | Shape::ResetMidBody | Shape::Gzip | Shape::GzipForced | Shape::Chunked => None,
-    });
-    let shown = match shapes.iter().find(|shape| matches!(shape, Shape::ResetAfterHead | Shape::ResetMidBody)) {
-        Some(Shape::ResetAfterHead) => 0,
-        Some(_) => length / 2,
-        None => length,
+    let pace = shapes.iter().find_map(|shape| if let Shape::Drip(pace) = shape { Some(*pace) } else { None });
+    let (shown, end) = if shapes.contains(&Shape::ResetAfterHead) {
+        (0, End::Reset { waited: false })
+    } else if shapes.contains(&Shape::ResetMidBody) {
+        (length / 2, End::Reset { waited: false })
+    } else {
+        (length, End::Whole)
     };
-    let is_broken = shown < length || shapes.contains(&Shape::ResetAfterHead);
-    let body = if *method == Method::HEAD { Bytes::new() } else { reply.body.slice(..shown) };
-    let pieces: VecDeque<Bytes> = match pace {
-        _ if body.is_empty() => VecDeque::new(),
-        Some(_) => (0..body.len()).map(|at| body.slice(at..=at)).collect(),
-        None if tells_length => VecDeque::from([body]),
-        // Two pieces, so that a chunked answer really has more than one.
-        None => VecDeque::from([body.slice(..body.len() / 2), body.slice(body.len() / 2..)])
-            .into_iter()
-            .filter(|piece| !piece.is_empty())
-            .collect(),
+    let is_head = *method == Method::HEAD;
+    let body = if is_head { Bytes::new() } else { reply.body.slice(..shown) };
+    let outflow = Outflow {
+        pieces: cut(&body, pace.is_some(), tells_length),
+        left: (tells_length && !is_head).then_some(u64::try_from(length).unwrap_or(u64::MAX)),
+        pace: pace.unwrap_or_default(),
+        pause: None,
+        end,
+        link: Arc::clone(link),
     };
-    let left = (tells_length && *method != Method::HEAD).then_some(u64::try_from(length).unwrap_or(u64::MAX));
-    let end = if is_broken { End::Reset { waited: false } } else { End::Whole };
-    let outflow = Outflow { pieces, left, pace: pace.unwrap_or_default(), pause: None, end, link: Arc::clone(link) };
     let mut response = Response::new(outflow);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

@@ -1,6 +1,6 @@
 //! How each API says that a credential is no good.
 //!
-//! Facts: OpenAPI files, guides and gateway tests, body by body; the typing errors in them are the provider's own. The
+//! Facts: API specifications, guides and gateway tests, body by body; the typing errors in them are the provider's own. The
 //! XML of the account endpoints is known by its root elements only, its children are taken from the JSON (not verified).
 //! SMS without any credential is known to alternate between status 2 and 4; it always says 2 here.
 

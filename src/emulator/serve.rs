@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,16 +26,16 @@ use super::call::Call;
 use super::control::{Control, Shared};
 use super::control_http;
 use super::endpoints::{self, Found};
-use super::faults::{self, Break, Fault, Shape, StandIn, Upload, When};
+use super::faults::{self, Break, Fault, MalformedFault, Shape, StandIn, Upload, When};
 use super::outflow::{self, Outflow};
 use super::record::Seen;
 use super::reply::Reply;
 use super::standins;
-use super::wire::{Link, Order, Running, Stream, Wire};
+use super::wire::{Busy, Link, Order, Stream, Wire};
 use crate::clock;
 
-/// Bytes of a body that an endpoint reads; the rest is counted and dropped.
-const READ: usize = 1024 * 1024;
+/// Bytes of a body that an endpoint reads, well above what a caller can have sent twice; the rest is counted and dropped.
+const READ: usize = 32 * 1024 * 1024;
 /// After an accept that failed (no descriptors), so as not to spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 /// Not HTTP in any version.
@@ -72,7 +72,7 @@ impl Listening {
 
 async fn connect(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>, socket: TcpStream, streams: Option<u32>) {
     // Without it small answers wait for acknowledgements; a socket that refuses it is slow, not wrong.
-    if socket.set_nodelay(true).is_err() {}
+    let _slow = socket.set_nodelay(true);
     let link = Arc::new(Link::new(shared.connected()));
     let (stream, is_http2) = match acceptor {
         None => (Stream::Plain(socket), false),
@@ -175,16 +175,17 @@ fn chance() -> f64 {
     f64::from(u32::from_le_bytes(clock::random())) / (f64::from(u32::MAX) + 1.0)
 }
 
-fn faults_met(shared: &Shared, head: &Head) -> Vec<Fault> {
-    let asked = head.headers.get("x-emulator-fault").and_then(|value| value.to_str().ok());
-    let mut met = asked.and_then(|list| faults::list(list).ok()).unwrap_or_default();
+/// The faults of the request's own header, then those of the rules.
+fn faults_met(shared: &Shared, head: &Head) -> Result<Vec<Fault>, MalformedFault> {
+    let asked = head.headers.get("x-emulator-fault").map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut met = faults::list(&asked.unwrap_or_default())?;
     met.extend(shared.book().select(&head.method, head.uri.path(), &head.host, chance));
-    met
+    Ok(met)
 }
 
 /// The way of a request. The error is what HTTP/2 tells the peer; on HTTP/1.1 any of them closes the connection.
 async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming>) -> Result<Response<Outflow>, h2::Error> {
-    let _running = Running::on(&link);
+    let _busy = Busy::on(&link);
     let (parts, body) = request.into_parts();
     let named = parts.headers.get(http::header::HOST).and_then(|value| value.to_str().ok());
     let host = parts.uri.authority().map(http::uri::Authority::as_str).or(named).unwrap_or_default().to_owned();
@@ -196,32 +197,61 @@ async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming
         return Ok(outflow::flow(reply, &method, &headers, &[], &link));
     }
     let number = shared.note(|record| record.begin(seen(&head, parts.version, link.number)));
-    let faults = faults_met(&shared, &head);
+    let faults = match faults_met(&shared, &head) {
+        Ok(faults) => faults,
+        // A test that misspells its fault must not pass.
+        Err(problem) => {
+            let reply = Reply::json(StatusCode::BAD_REQUEST, &serde_json::json!({ "error": problem.to_string() }));
+            return Ok(outflow::flow(reply, &head.method, &head.headers, &[], &link));
+        }
+    };
     if faults.contains(&Fault::RefuseStream) {
         return Err(h2::Reason::REFUSED_STREAM.into());
     }
-    if let Some(upload) = faults.iter().find_map(|fault| if let Fault::Early(upload) = fault { Some(*upload) } else { None }) {
-        return Ok(early(&shared, &link, head, body, number, upload));
+    match faults.iter().find_map(|fault| if let Fault::Early(upload) = fault { Some(*upload) } else { None }) {
+        Some(Upload::Reset) => {
+            link.order(Order::Reset);
+            return pending().await;
+        }
+        Some(upload @ (Upload::KeepReading | Upload::Close)) => return Ok(early(&shared, &link, head, body, number, upload)),
+        None => {}
     }
-    let Some((body, length)) = read(body).await else {
-        return Err(h2::Reason::CANCEL.into());
-    };
+    let (body, length) = read(body).await.ok_or(h2::Reason::CANCEL)?;
     shared.note(|record| record.body(number, &body, length, true));
-    let (method, asked) = (head.method.clone(), head.headers.clone());
-    if let Spoken::Instead = apply(&link, &faults, When::Before).await {
-        return Ok(outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], &link));
-    }
-    let reply = execute(&shared, number, &head.call(body), &faults);
-    apply(&link, &faults, When::After).await;
-    let shapes: Vec<Shape> = faults.iter().filter_map(|fault| if let Fault::Answer(shape) = fault { Some(*shape) } else { None }).collect();
-    if faults.contains(&Fault::GoAway) {
-        link.order(Order::Finish);
-    }
-    shared.note(|record| record.answered(number, reply.status.as_u16()));
-    Ok(outflow::flow(reply, &method, &asked, &shapes, &link))
+    Ok(fulfil(&shared, &link, head, body, number, &faults, parts.version).await)
 }
 
-fn seen(head: &Head, version: http::Version, connection: u64) -> Seen {
+/// The rest of the way, once the whole request is here.
+async fn fulfil(
+    shared: &Shared,
+    link: &Arc<Link>,
+    head: Head,
+    body: Bytes,
+    number: u64,
+    faults: &[Fault],
+    version: Version,
+) -> Response<Outflow> {
+    let (method, asked) = (head.method.clone(), head.headers.clone());
+    if let Spoken::Instead = apply(link, faults, When::Before).await {
+        return outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], link);
+    }
+    let mut reply = execute(shared, number, &head.call(body), faults);
+    if let Some(code) = faults.iter().find_map(|fault| if let Fault::Lost(code) = fault { Some(*code) } else { None }) {
+        reply = standins::plain(code);
+    }
+    apply(link, faults, When::After).await;
+    if faults.contains(&Fault::GoAway) {
+        match version {
+            Version::HTTP_2 => link.order(Order::Finish),
+            _ => reply = reply.with("connection", "close"),
+        }
+    }
+    let shapes: Vec<Shape> = faults.iter().filter_map(|fault| if let Fault::Answer(shape) = fault { Some(*shape) } else { None }).collect();
+    shared.note(|record| record.answered(number, reply.status.as_u16()));
+    outflow::flow(reply, &method, &asked, &shapes, link)
+}
+
+fn seen(head: &Head, version: Version, connection: u64) -> Seen {
     Seen {
         number: 0,
         connection,
@@ -243,7 +273,10 @@ fn seen(head: &Head, version: http::Version, connection: u64) -> Seen {
 /// The whole body, up to what is read, and its length; nothing if the caller broke it off.
 async fn read(mut body: Incoming) -> Option<(Bytes, u64)> {
     let (mut kept, mut length) = (BytesMut::new(), 0);
-    while let Some(frame) = body.frame().await {
+    // Asked first: once an early answer is out, hyper delivers the last piece of a counted body but not its end.
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
         let Ok(data) = frame.ok()?.into_data() else { continue };
         length += u64::try_from(data.len()).unwrap_or(u64::MAX);
         let room = READ.saturating_sub(kept.len()).min(data.len());
@@ -270,7 +303,7 @@ fn early(shared: &Arc<Shared>, link: &Arc<Link>, head: Head, body: Incoming, num
                 }
             });
         }
-        Upload::Close => reply = reply.with("connection", "close"),
+        Upload::Close | Upload::Reset => reply = reply.with("connection", "close"),
     }
     shared.note(|record| record.answered(number, reply.status.as_u16()));
     outflow::flow(reply, &method, &asked, &[], link)
@@ -324,6 +357,7 @@ async fn apply(link: &Link, faults: &[Fault], side: When) -> Spoken {
             | Fault::Break(..)
             | Fault::Early(_)
             | Fault::Instead(_)
+            | Fault::Lost(_)
             | Fault::Answer(_)
             | Fault::RefuseStream
             | Fault::GoAway => {}

@@ -26,11 +26,16 @@ pub(super) fn forbidden() -> Reply {
     Reply::text(StatusCode::FORBIDDEN, "403 Forbidden")
 }
 
+/// A status without more, from something on the way.
+pub(super) fn plain(code: u16) -> Reply {
+    Reply::text(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "upstream trouble")
+}
+
 /// Answers in place of the endpoint.
 pub(super) fn answer(world: &World, call: &Call, row: &Row, stand_in: StandIn) -> Done {
     let reply = match stand_in {
         StandIn::MixedParts => return Done::executed(sms::answered(call, &[0, 4])),
-        StandIn::Status(code) => Reply::text(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "upstream trouble"),
+        StandIn::Status(code) => plain(code),
         StandIn::Throttled(seconds) => throttled(seconds),
         StandIn::ProxyPage => Reply::new(
             StatusCode::UNAUTHORIZED,

@@ -32,7 +32,7 @@ pub enum LegacyBasic {
 /// Which 401 the numbers endpoints give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NumbersRefusal {
-    /// `error-code` and `error-code-label` (OpenAPI file "numbers" 1.1.0).
+    /// `error-code` and `error-code-label` (specification "numbers" 1.1.0).
     #[default]
     ErrorCode,
     /// A problem document (the gateway tests of 2024).
@@ -228,12 +228,11 @@ fn secret(value: &str, born: Option<Instant>) -> Secret {
 /// A random id in the form of a UUID of version 4.
 pub(super) fn uuid() -> String {
     let number = u128::from_le_bytes(clock::random()) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let text = format!("{number:032x}");
-    let (a, rest) = text.split_at(8);
-    let (b, rest) = rest.split_at(4);
-    let (c, rest) = rest.split_at(4);
-    let (d, e) = rest.split_at(4);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut text = format!("{number:032x}");
+    for at in [20, 16, 12, 8] {
+        text.insert(at, '-');
+    }
+    text
 }
 
 /// RFC 3339 in UTC with whole seconds and `Z`, as the provider writes `created_at`.

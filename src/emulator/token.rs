@@ -41,7 +41,7 @@ pub(super) fn application(token: &str, now: SystemTime) -> Result<String, BadTok
     let (true, Some(id), Some(issued), Some(_)) = (signed, id, issued, claims.get("jti").and_then(Value::as_str)) else {
         return Err(BadToken::Malformed);
     };
-    let ends = claims.get("exp").and_then(Value::as_u64).unwrap_or(issued.saturating_add(DEFAULT_LIFE));
+    let ends = claims.get("exp").and_then(Value::as_u64).unwrap_or_else(|| issued.saturating_add(DEFAULT_LIFE));
     let ends = ends.min(issued.saturating_add(LONGEST_LIFE));
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     if issued > now.saturating_add(TOLERANCE) {

@@ -90,16 +90,16 @@ impl Link {
 }
 
 /// A request that is being answered.
-pub(super) struct Running(Arc<Link>);
+pub(super) struct Busy(Arc<Link>);
 
-impl Running {
+impl Busy {
     pub(super) fn on(link: &Arc<Link>) -> Self {
         link.running.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(link))
     }
 }
 
-impl Drop for Running {
+impl Drop for Busy {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
         self.0.touch();
@@ -183,6 +183,6 @@ impl Drop for Wire {
             Stream::Tls(stream) => stream.get_ref().0,
         };
         // A socket that is gone already needs no reset.
-        if socket.set_zero_linger().is_err() {}
+        let _gone = socket.set_zero_linger();
     }
 }
