@@ -62,9 +62,9 @@ impl Picture {
 }
 
 impl fmt::Debug for Picture {
-    /// Without the content.
+    /// Without the content, which paths are part of.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Picture").field("facts", &self.facts).field("paths", &self.paths).finish_non_exhaustive()
+        f.debug_struct("Picture").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 
@@ -176,10 +176,12 @@ fn through(path: &Path, real: &Path, modes: Modes) -> Result<Picture, Unreadable
     Ok(picture)
 }
 
+/// A file that the text names. The words for one that cannot be read leave its path out: what stands in the place of
+/// a path may be a secret that was put there by mistake.
 fn referenced(path: &Path, modes: Modes, warnings: &mut Problems) -> Result<Zeroizing<Vec<u8>>, String> {
-    let contents = files::read(path, LIMIT).map_err(|error| error.to_string())?;
+    let contents = files::read(path, LIMIT).map_err(|error| format!("it {}", error.failure))?;
     let mut own = Problems::of(path);
-    check_mode(contents.facts, modes, &mut own).map_err(|mode| format!("{} {}", path.display(), Unreadable::Mode(mode)))?;
+    check_mode(contents.facts, modes, &mut own).map_err(|mode| format!("it {}", Unreadable::Mode(mode)))?;
     warnings.extend(own);
     Ok(contents.bytes)
 }

@@ -173,6 +173,17 @@ async fn a_rename_is_in_use_within_a_tenth_of_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_reading_is_not_an_event() {
+    let rig = Rig::with(&one("secret"), Watching::Events).await;
+    rig.read_once_more().await;
+    let before = rig.reload.status().counts.reads;
+    // Not a wait for something: the time in which a loop would show.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let reads = rig.reload.status().counts.reads - before;
+    assert!(reads <= 2, "{reads} reads while nothing happened");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_bytes_are_the_same_generation() {
     let rig = Rig::with(&one("secret"), Watching::Events).await;
     fs::set_permissions(&rig.path, fs::Permissions::from_mode(0o600)).unwrap();
