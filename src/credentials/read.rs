@@ -137,13 +137,14 @@ impl From<FileError> for Unreadable {
 /// resolves to. May block for as long as the file system does.
 pub fn picture(path: &Path, modes: Modes) -> Result<Picture, Unreadable> {
     for _ in 0..TRIES {
-        let real = resolve(path)?;
+        let Ok(real) = resolve(path) else { continue };
         let picture = through(path, &real, modes);
-        if resolve(path)? == real {
+        if resolve(path).is_ok_and(|again| again == real) {
             return picture;
         }
     }
-    Err(Unreadable::Restless)
+    // Not there in the end, or there and never still.
+    Err(resolve(path).map_or_else(Unreadable::from, |_| Unreadable::Restless))
 }
 
 fn resolve(path: &Path) -> Result<PathBuf, FileError> {
