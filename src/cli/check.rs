@@ -92,9 +92,9 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         proofs,
     };
     if arguments.json {
-        json(&report)?
+        json(&report)?;
     } else {
-        text(&report, parsed.as_ref(), &problems)?
+        text(&report, parsed.as_ref(), &problems)?;
     }
     Ok(if errors == 0 && unproven == 0 { Exit::Done } else { Exit::No })
 }

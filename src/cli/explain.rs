@@ -1,5 +1,7 @@
 //! `vonage-sidecar explain METHOD PATH`: what would happen to a request, and why.
 
+use std::fmt::Write as _;
+
 use http::{Method, Request, Uri};
 use serde::Serialize;
 
@@ -209,7 +211,7 @@ fn lines(told: &Explanation) -> String {
     let mut text = String::new();
     for (name, value) in rows.iter().chain([&("source", told.source.map(str::to_owned))]) {
         if let Some(value) = value {
-            text.push_str(&format!("{name:<15} {value}\n"));
+            let _infallible = writeln!(text, "{name:<15} {value}");
         }
     }
     text

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// The longest duration that a setting may have: a year.
-pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// Why a text is not a duration or a size. Never carries the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_duration_has_a_number_and_a_unit() {
         assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(duration("15m"), Ok(Duration::from_secs(15 * 60)));
+        assert_eq!(duration("15m"), Ok(Duration::from_mins(15)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration(" 1m 30s "), Ok(Duration::from_secs(90)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));

@@ -62,9 +62,9 @@ impl Picture {
 }
 
 impl fmt::Debug for Picture {
-    /// Without the content.
+    /// Without the content, which paths are part of.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Picture").field("facts", &self.facts).field("paths", &self.paths).finish_non_exhaustive()
+        f.debug_struct("Picture").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 
@@ -137,13 +137,14 @@ impl From<FileError> for Unreadable {
 /// resolves to. May block for as long as the file system does.
 pub fn picture(path: &Path, modes: Modes) -> Result<Picture, Unreadable> {
     for _ in 0..TRIES {
-        let real = resolve(path)?;
+        let Ok(real) = resolve(path) else { continue };
         let picture = through(path, &real, modes);
-        if resolve(path)? == real {
+        if resolve(path).is_ok_and(|again| again == real) {
             return picture;
         }
     }
-    Err(Unreadable::Restless)
+    // Not there in the end, or there and never still.
+    Err(resolve(path).map_or_else(Unreadable::from, |_| Unreadable::Restless))
 }
 
 fn resolve(path: &Path) -> Result<PathBuf, FileError> {
@@ -176,10 +177,12 @@ fn through(path: &Path, real: &Path, modes: Modes) -> Result<Picture, Unreadable
     Ok(picture)
 }
 
+/// A file that the text names. The words for one that cannot be read leave its path out: what stands in the place of
+/// a path may be a secret that was put there by mistake.
 fn referenced(path: &Path, modes: Modes, warnings: &mut Problems) -> Result<Zeroizing<Vec<u8>>, String> {
-    let contents = files::read(path, LIMIT).map_err(|error| error.to_string())?;
+    let contents = files::read(path, LIMIT).map_err(|error| format!("it {}", error.failure))?;
     let mut own = Problems::of(path);
-    check_mode(contents.facts, modes, &mut own).map_err(|mode| format!("{} {}", path.display(), Unreadable::Mode(mode)))?;
+    check_mode(contents.facts, modes, &mut own).map_err(|mode| format!("it {}", Unreadable::Mode(mode)))?;
     warnings.extend(own);
     Ok(contents.bytes)
 }

@@ -1,7 +1,7 @@
 //! The task that keeps the store current with the credentials file, and the handle that others ask it by.
 //!
-//! Invariants: one read at a time, on a blocking thread; a read that hangs holds up nobody for longer than
-//! [`PATIENCE`]; a file that cannot be used changes nothing; a file that says less than before under the same inode
+//! Invariants: one read at a time, on a blocking thread; a read that hangs holds up no request for longer
+//! than 100 ms; a file that cannot be used changes nothing; a file that says less than before under the same inode
 //! may be half written, and is believed only when it says so twice, [`super::pace::DOUBT`] apart.
 //!
 //! Not here: when to read ([`super::pace`]), what is read ([`super::read`]), what it does to what is held
@@ -82,7 +82,8 @@ struct Shared {
 #[derive(Debug)]
 struct Progress {
     began: Option<Instant>,
-    outcome: Outcome,
+    /// Shared, since thousands may wait for it.
+    outcome: Arc<Outcome>,
 }
 
 impl Shared {
@@ -98,7 +99,7 @@ impl Reload {
     pub async fn start(settings: &Credentials, watching: Watching, store: Arc<Store>) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let shared = Arc::new(Shared {
             demand: watch::Sender::new(None),
-            progress: watch::Sender::new(Progress { began: None, outcome: Outcome::Unfinished }),
+            progress: watch::Sender::new(Progress { began: None, outcome: Arc::new(Outcome::Unfinished) }),
             prune: Notify::new(),
             record: Mutex::new(Record::new()),
         });
@@ -128,10 +129,10 @@ impl Reload {
 
     /// Reads the file now and tells what came of it: for SIGHUP and `POST /reload`. A doubt is waited out. At most 5 s.
     pub async fn now(&self) -> Outcome {
-        self.read_since(clock::now(), LONG_PATIENCE, |outcome| *outcome != Outcome::Doubted).await
+        Outcome::clone(&*self.read_since(clock::now(), LONG_PATIENCE, |outcome| *outcome != Outcome::Doubted).await)
     }
 
-    async fn read_since(&self, since: Instant, patience: Duration, is_answer: impl Fn(&Outcome) -> bool) -> Outcome {
+    async fn read_since(&self, since: Instant, patience: Duration, is_answer: impl Fn(&Outcome) -> bool) -> Arc<Outcome> {
         let mut progress = self.shared.progress.subscribe();
         self.shared.demand.send_if_modified(|demand| {
             let is_later = demand.is_none_or(|demand| demand < since);
@@ -142,8 +143,8 @@ impl Reload {
         });
         let is_done = |progress: &Progress| progress.began.is_some_and(|began| began >= since) && is_answer(&progress.outcome);
         match timeout(patience, progress.wait_for(is_done)).await {
-            Ok(Ok(progress)) => progress.outcome.clone(),
-            Ok(Err(_)) | Err(_) => Outcome::Unfinished,
+            Ok(Ok(progress)) => Arc::clone(&progress.outcome),
+            Ok(Err(_)) | Err(_) => Arc::new(Outcome::Unfinished),
         }
     }
 

@@ -30,7 +30,8 @@ pub const REFUSED: HeaderName = HeaderName::from_static("x-sidecar-refused");
 pub struct AnswerBody {
     content: Content,
     /// Held until the last byte was handed over: the connection serves until then.
-    _serving: Option<Serving>,
+    #[expect(dead_code, reason = "it acts when it is dropped")]
+    serving: Option<Serving>,
 }
 
 #[derive(Debug)]
@@ -77,13 +78,13 @@ pub enum AnswerError {
 impl AnswerBody {
     /// One of ours.
     pub fn own(bytes: Bytes) -> Self {
-        Self { content: Content::Own(Some(bytes)), _serving: None }
+        Self { content: Content::Own(Some(bytes)), serving: None }
     }
 
     /// Ties the connection's state to this body.
     #[must_use]
     pub fn while_serving(mut self, serving: Serving) -> Self {
-        self._serving = Some(serving);
+        self.serving = Some(serving);
         self
     }
 }
@@ -166,7 +167,7 @@ impl Opened {
     pub fn into_body(self, patience: Patience) -> AnswerBody {
         AnswerBody {
             content: Content::Theirs(Theirs { head_start: self.frames, rest: self.rest, patience, _under_way: self.under_way }),
-            _serving: None,
+            serving: None,
         }
     }
 }

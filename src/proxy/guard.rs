@@ -128,7 +128,7 @@ fn choose(authority: &str, listen: &Listen) -> Result<Chosen, Fault> {
     if let Some(label) = name.strip_suffix(".localhost") {
         return hosts::labelled(label).map(Chosen::Label).ok_or(Fault::HostForeign);
     }
-    if is_loopback_name(&name) || listen.allowed_hosts.iter().any(|allowed| *allowed == name) {
+    if is_loopback_name(&name) || listen.allowed_hosts.contains(&name) {
         return Ok(Chosen::ByPath);
     }
     Host::named(&name).map(|host| Chosen::Label(Label::Host(host))).ok_or(Fault::HostForeign)

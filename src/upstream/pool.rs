@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 /// How long an HTTP/1.1 connection may rest when the peer has not said how long it waits.
 pub(super) const REST: Duration = Duration::from_secs(4);
 /// The longest rest, whatever the peer says: middleboxes forget silently.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// How long an HTTP/2 connection stays open without a stream.
-pub(super) const UNUSED: Duration = Duration::from_secs(60);
+pub(super) const UNUSED: Duration = Duration::from_mins(1);
 /// The age at which a connection is no longer used, so that new addresses and certificates are noticed.
 pub(super) const AGE: Duration = Duration::from_mins(10);
 /// How many HTTP/2 connections an origin gets.
@@ -124,7 +124,7 @@ impl<S: Single, M: Shared> Pool<S, M> {
             (Speaks::Http1, Need::Any) => self.take_resting(now).map_or(Choice::Open, Choice::Single),
             (Speaks::Http1, Need::Since(_)) => Choice::Open,
             // A connection left over from before the origin changed its mind would still be good.
-            (Speaks::Unknown, _) | (Speaks::Http2, _) => self.take_shared(need, now),
+            (Speaks::Unknown | Speaks::Http2, _) => self.take_shared(need, now),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::credentials::standing::Lesson;
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, SecretId};
 use crate::vonage::hosts::Host;
 
-const RETIRE: Duration = Duration::from_secs(900);
+const RETIRE: Duration = Duration::from_mins(15);
 const PEM: &str = "-----BEGIN PRIVATE KEY-----";
 
 /// A file in short: accounts with their secrets, applications (of the first account) with their keys.

@@ -179,7 +179,7 @@ impl Task {
         record.reading_since = None;
         record.ended(&outcome, self.store.load().generation, now);
         drop(record);
-        self.shared.progress.send_replace(Progress { began: Some(began), outcome });
+        self.shared.progress.send_replace(Progress { began: Some(began), outcome: Arc::new(outcome) });
     }
 
     fn source(&self, source: &Source) {
@@ -188,6 +188,7 @@ impl Task {
             return;
         }
         record.source = source.clone();
+        drop(record);
         match source {
             Source::Events => tracing::debug!(target: TARGET, "changes of the credentials file are seen by events"),
             Source::Polling(why) => tracing::warn!(target: TARGET, why, "changes of the credentials file are seen by polling only"),
@@ -241,7 +242,8 @@ impl Task {
 
     fn good(&self, warnings: Problems, now: Instant) {
         let all = self.remarks.iter().cloned().chain(warnings.sorted()).collect();
-        for warning in self.shared.record().good(all, now) {
+        let unsaid = self.shared.record().good(all, now);
+        for warning in unsaid {
             tracing::warn!(target: TARGET, "{warning}");
         }
     }
@@ -250,7 +252,8 @@ impl Task {
     fn keep(&self, problems: Problems, outcome: fn(Vec<Problem>) -> Outcome) -> Outcome {
         let problems = problems.sorted();
         let held = if self.store.load().accounts.is_empty() { "there are no credentials yet" } else { "the last good credentials stay" };
-        for problem in self.shared.record().bad(&problems) {
+        let unsaid = self.shared.record().bad(&problems);
+        for problem in unsaid {
             tracing::warn!(target: TARGET, "{problem}; {held}");
         }
         outcome(problems)

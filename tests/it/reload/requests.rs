@@ -85,7 +85,7 @@ fn a_read_that_hangs_holds_nobody_up() {
     runtime.block_on(async {
         let rig = Rig::with(&one("secret0"), Watching::Polling).await;
         let (release, hang) = channel::<()>();
-        let thread = tokio::task::spawn_blocking(move || drop(hang.recv()));
+        let thread = tokio::task::spawn_blocking(move || hang.recv().is_err());
         in_place(&rig.path, &one("secret1"));
         let began = clock::now();
         rig.reload.refreshed(began).await;
@@ -94,7 +94,7 @@ fn a_read_that_hangs_holds_nobody_up() {
         assert!(first_is(&rig.store.load(), "secret0"));
         rig.until_status(|status| status.reading_for.is_some_and(|age| age > Duration::from_millis(10))).await;
         drop(release);
-        thread.await.unwrap();
+        assert!(thread.await.unwrap(), "released by dropping the other end");
         rig.until_secret("secret1").await;
     });
 }

@@ -33,7 +33,7 @@ impl Drop for Rig {
 }
 
 pub(super) fn settings(file: &Path) -> Credentials {
-    Credentials { file: file.to_path_buf(), retire: Duration::from_mins(15), modes: Modes::Warn }
+    Credentials { file: file.to_path_buf(), retire: Duration::from_secs(900), modes: Modes::Warn }
 }
 
 impl Rig {
@@ -131,7 +131,7 @@ pub(super) fn application(id: &str, account: &str, key_file: &str) -> String {
 }
 
 pub(super) fn pem(content: &str) -> String {
-    format!("-----BEGIN PRIVATE KEY-----\n{content}\n-----END PRIVATE KEY-----\n")
+    format!("-----BEGIN PRIVATE KEY-----\n{content}\n-----END PRIVATE KEY-----")
 }
 
 /// Writes as `cat >` does: empty first, then the content.
