@@ -80,11 +80,7 @@ struct OtherHost(Host, Host);
 
 impl Upstream {
     /// Reads roots, proxy settings and replaced hosts. Connects to nobody.
-    pub fn new(
-        settings: &config::Upstream,
-        timeouts: &config::Timeouts,
-        environment: &ProxyEnvironment,
-    ) -> Result<Arc<Self>, SetupError> {
+    pub fn new(settings: &config::Upstream, timeouts: &config::Timeouts, environment: &ProxyEnvironment) -> Result<Arc<Self>, SetupError> {
         let tls = tls::configuration(settings.ca_file.as_deref(), settings.http2)?;
         let egress = egress::Egress::new(&settings.proxy, environment)?;
         let dialer = Arc::new(connect::Dialer::new(tls, timeouts));

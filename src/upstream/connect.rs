@@ -82,8 +82,7 @@ impl Dialer {
         };
         let Some(name) = &target.server_name else { return Ok((Wire::Plain(socket), Protocol::Http1)) };
         let connecting = TlsConnector::from(Arc::clone(&self.tls)).connect(name.clone(), socket);
-        let stream =
-            connecting.await.map_err(|error| ConnectError::Tls { reason: tls::reason(&error), source: Arc::new(error) })?;
+        let stream = connecting.await.map_err(|error| ConnectError::Tls { reason: tls::reason(&error), source: Arc::new(error) })?;
         let protocol = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
         Ok((Wire::Tls(Box::new(stream)), protocol))
     }

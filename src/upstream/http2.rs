@@ -104,12 +104,7 @@ pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>) -> Result<Link, 
         .await;
     let (sender, connection) = handshake.map_err(|error| ConnectError::Http(Arc::new(error)))?;
     let state = Arc::new(State { streams: AtomicUsize::new(0), limit: AtomicUsize::new(STREAMS), served: AtomicU64::new(0) });
-    let task = Task {
-        socket: socket.take(),
-        requests: Some(connection),
-        state: Arc::clone(&state),
-        _open: counters.open(Protocol::Http2),
-    };
+    let task = Task { socket: socket.take(), requests: Some(connection), state: Arc::clone(&state), _open: counters.open(Protocol::Http2) };
     let _task = tokio::spawn(task);
     Ok(Link { sender, state })
 }
@@ -155,8 +150,10 @@ fn proof(error: &hyper::Error) -> Proof {
     match find::<h2::Error>(error) {
         Some(error) if error.is_remote() && error.is_go_away() => Proof::NotProcessed,
         Some(error) if error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM) => Proof::NotProcessed,
-        Some(error) if error.is_io() => Proof::Closed,
-        Some(_) | None => Proof::Nothing,
+        Some(_) => Proof::Nothing,
+        // hyper unwraps what h2 says about the socket.
+        None if find::<std::io::Error>(error).is_some() => Proof::Closed,
+        None => Proof::Nothing,
     }
 }
 

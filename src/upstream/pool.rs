@@ -207,9 +207,7 @@ impl<S: Single> Resting<S> {
 
 impl<M: Shared> Member<M> {
     fn is_spent(&self, now: Instant) -> bool {
-        self.link.is_closed()
-            || now.saturating_duration_since(self.opened) >= AGE
-            || now.saturating_duration_since(self.quiet) >= UNUSED
+        self.link.is_closed() || now.saturating_duration_since(self.opened) >= AGE || now.saturating_duration_since(self.quiet) >= UNUSED
     }
 }
 
