@@ -98,7 +98,7 @@ pub enum ConnectError {
     ProxyStatus(StatusCode),
     /// The egress proxy broke off or did not speak HTTP.
     #[error("the egress proxy broke off")]
-    ProxyBroken(#[source] Arc<hyper::Error>),
+    ProxyBroken(#[source] Arc<io::Error>),
     /// HTTP could not be begun on a connection that stood.
     #[error("HTTP could not be begun")]
     Http(#[source] Arc<hyper::Error>),

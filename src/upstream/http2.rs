@@ -150,10 +150,9 @@ fn proof(error: &hyper::Error) -> Proof {
     match find::<h2::Error>(error) {
         Some(error) if error.is_remote() && error.is_go_away() => Proof::NotProcessed,
         Some(error) if error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM) => Proof::NotProcessed,
-        Some(_) => Proof::Nothing,
         // hyper unwraps what h2 says about the socket.
         None if find::<std::io::Error>(error).is_some() => Proof::Closed,
-        None => Proof::Nothing,
+        Some(_) | None => Proof::Nothing,
     }
 }
 

@@ -83,6 +83,25 @@ async fn gets_to_a_peer_that_closes_silently_never_fail_beyond_one_resend() {
     }
 }
 
+#[tokio::test]
+async fn a_resting_connection_is_closed_before_the_peer_says_it_will() {
+    let (seen, mut ends) = mpsc::unbounded_channel();
+    let (address, _) = plain(move |mut stream, _| {
+        let seen = seen.clone();
+        async move {
+            head(&mut stream).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            stream.read_u8().await.unwrap_err();
+            seen.send(()).unwrap();
+        }
+    })
+    .await;
+    let upstream = to_plain(address);
+    fetch(&upstream).await;
+    assert_eq!(soon(ends.recv()).await, Some(()));
+    until(|| figures(&upstream).http1.open == 0).await;
+}
+
 /// The second request on a connection gets `last`, and then the connection closes.
 async fn after_one_answer(last: &'static str) -> Arc<Upstream> {
     let (address, _) = plain(move |mut stream, _| async move {

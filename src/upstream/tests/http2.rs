@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use http::{Method, Version};
 use http_body_util::BodyExt;
@@ -307,6 +308,67 @@ async fn a_dropped_request_resets_its_stream_and_leaves_the_connection() {
     assert_eq!(soon(events.recv()).await, Some(CANCEL));
     assert_eq!(fetch(&upstream).await, "ok");
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+/// Guards the invariant that the proof of a GOAWAY rests on.
+#[tokio::test]
+async fn everything_that_moves_a_connection_runs_in_one_task() {
+    let (upstream, _) = origin(None, |peer, _| peer.answer_all()).await;
+    assert_eq!(fetch(&upstream).await, "ok");
+    // The origin's listener and its connection; our connection and our sweeper.
+    until(|| tokio::runtime::Handle::current().metrics().num_alive_tasks() == 4).await;
+}
+
+/// Every connection of the origin says goodbye in the middle of traffic, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_request_that_was_processed_is_ever_called_not_processed() {
+    let authority = Authority::new();
+    let processed = Arc::new(Mutex::new(HashSet::new()));
+    let record = Arc::clone(&processed);
+    let (address, accepted) = secure(authority.acceptor(&["localhost"], &["h2"], |_| {}), move |stream, number| {
+        let record = Arc::clone(&record);
+        async move {
+            let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+            let mut left = 5 + number % 23;
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                assert!(record.lock().unwrap().insert(request.uri().path().to_owned()), "sent twice");
+                drop(respond.send_response(http::Response::new(()), true));
+                left = left.saturating_sub(1);
+                match (left, number % 3) {
+                    (0, 0) => connection.abrupt_shutdown(h2::Reason::NO_ERROR),
+                    (0, _) => connection.graceful_shutdown(),
+                    (_, _) => {}
+                }
+            }
+        }
+    })
+    .await;
+    let upstream = to_secure(&authority, address);
+    let asking: Vec<_> = (0..16)
+        .map(|caller| {
+            let (upstream, processed) = (Arc::clone(&upstream), Arc::clone(&processed));
+            tokio::spawn(async move {
+                let mut unprocessed = Vec::new();
+                for number in 0..150 {
+                    let path = format!("/{caller}/{number}");
+                    let connection = soon(upstream.connection(Host::API)).await.unwrap();
+                    match soon(connection.send(request(Method::POST, &path, Body::Whole("{}".into())))).await {
+                        Ok(answer) => assert!(processed.lock().unwrap().contains(&path), "{answer:?}"),
+                        Err(SendError::NotProcessed(_)) => unprocessed.push(path),
+                        // An abrupt goodbye leaves requests of which nothing is known; they are not called anything else.
+                        Err(error) => assert!(matches!(error, SendError::Failed(_) | SendError::ClosedBeforeAnswer(_)), "{error:?}"),
+                    }
+                }
+                unprocessed
+            })
+        })
+        .collect();
+    for asked in asking {
+        for path in soon(asked).await.unwrap() {
+            assert!(!processed.lock().unwrap().contains(&path), "{path}");
+        }
+    }
+    assert!(accepted.load(Ordering::SeqCst) > 10, "there were goodbyes");
 }
 
 #[tokio::test]
