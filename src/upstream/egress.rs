@@ -21,6 +21,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 
 use super::error::{ConnectError, SetupError};
+use super::resolve::Name;
 use super::wire::Socket;
 use crate::config::{Origin, Proxy, Transport};
 
@@ -53,10 +54,8 @@ pub(super) enum Route {
 
 /// An egress proxy.
 pub(super) struct Gateway {
-    /// Name or address, without brackets.
-    pub(super) host: String,
-    /// Port.
-    pub(super) port: u16,
+    /// Where it is.
+    pub(super) name: Name,
     authorization: Option<HeaderValue>,
 }
 
@@ -107,9 +106,9 @@ fn url(origin: &Origin) -> Option<Uri> {
 }
 
 fn gateway(intercept: &Intercept) -> Option<Gateway> {
-    let host = intercept.uri().host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host = intercept.uri().host()?.trim_start_matches('[').trim_end_matches(']');
     let port = intercept.uri().port_u16().unwrap_or(PROXY_PORT);
-    Some(Gateway { host, port, authorization: intercept.basic_auth().cloned() })
+    Some(Gateway { name: Name::new(host, port), authorization: intercept.basic_auth().cloned() })
 }
 
 /// Whether a name or address is this machine.
@@ -162,7 +161,7 @@ impl Gateway {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Gateway").field("host", &self.name.host).field("port", &self.name.port).finish_non_exhaustive()
     }
 }
 
@@ -185,7 +184,7 @@ mod tests {
         let origin = Origin { transport: Transport::Tls, host: host.to_owned(), port: 443 };
         match Egress::new(&Proxy::Environment, &environment).unwrap().route(&origin) {
             Route::Tunnel(gateway) => {
-                assert_eq!((gateway.host.as_str(), gateway.port), ("proxy.internal", PROXY_PORT));
+                assert_eq!((&*gateway.name.host, gateway.name.port), ("proxy.internal", PROXY_PORT));
                 true
             }
             Route::Direct => false,
@@ -218,7 +217,7 @@ mod tests {
         };
         let origin = Origin { transport: Transport::Tls, host: "api.nexmo.com".to_owned(), port: 443 };
         let route = Egress::new(&Proxy::Environment, &environment).unwrap().route(&origin);
-        assert!(matches!(route, Route::Tunnel(gateway) if gateway.host == "first" && gateway.port == 3128));
+        assert!(matches!(route, Route::Tunnel(gateway) if &*gateway.name.host == "first" && gateway.name.port == 3128));
         let empty = ProxyEnvironment { https_proxy: Some(" ".to_owned()), ..ProxyEnvironment::default() };
         assert!(matches!(Egress::new(&Proxy::Environment, &empty).unwrap().route(&origin), Route::Direct));
     }
