@@ -235,7 +235,8 @@ impl SendError {
         }
     }
 
-    /// What the caller's body did, when that is why the exchange failed: then the fault is not the peer's.
+    /// What the caller's body did, when that is why the exchange failed: then the fault is not the peer's. Over
+    /// HTTP/2 the stream is reset and the reason lost on the way: `Tee::source` tells it there.
     pub fn body(&self) -> Option<&BodyError> {
         match self {
             Self::Failed(source) => find(source.as_ref()),

@@ -292,10 +292,10 @@ impl Origin {
     /// Within the time for the head of an answer, and refusing what no answer may be.
     async fn limited(&self, answer: impl Future<Output = Result<Response<Incoming>, SendError>>) -> Result<Response<Incoming>, SendError> {
         let response = tokio::time::timeout(self.answer_head, answer).await.unwrap_or(Err(SendError::Timeout))?;
-        match response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Failed(Box::new(UnsolicitedUpgrade))),
-            _ => Ok(response),
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(SendError::Failed(Box::new(UnsolicitedUpgrade)));
         }
+        Ok(response)
     }
 
     /// A replaced origin is told which Vonage host is meant, so `Host` is the Vonage name whatever the socket leads to.

@@ -8,9 +8,11 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 
-use super::origins::{OK, answer_all, at, fetch, figures, get, head, plain, read, request, settings, soon, timeouts, to_plain, until};
+use super::origins::{
+    OK, PATIENCE, answer_all, at, fetch, figures, get, head, plain, read, request, settings, soon, timeouts, to_plain, until,
+};
 use crate::config::{Timeouts, Transport};
-use crate::upstream::body::Body;
+use crate::upstream::body::{Body, BodyError, ReplayMemory, Tee};
 use crate::upstream::{Protocol, ProxyEnvironment, Reuse, SendError, Upstream};
 use crate::vonage::hosts::Host;
 
@@ -226,6 +228,54 @@ async fn a_dropped_request_closes_its_connection() {
     assert_eq!(soon(events.recv()).await, Some("asked"));
     sending.abort();
     assert_eq!(soon(events.recv()).await, Some("closed"));
+}
+
+/// The body of an answer, as if it were that of a caller.
+async fn teed(answer: &'static str) -> Body {
+    let (address, _) = plain(move |mut stream, _| async move {
+        head(&mut stream).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    })
+    .await;
+    let answer = soon(soon(to_plain(address).connection(Host::API)).await.unwrap().send(get())).await.unwrap();
+    let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, Arc::new(ReplayMemory::new(1 << 20)));
+    Body::Teed(tee.reader())
+}
+
+#[tokio::test]
+async fn a_body_of_known_length_goes_up_with_its_length() {
+    let (seen, mut heads) = mpsc::unbounded_channel();
+    let (address, _) = plain(move |mut stream, _| {
+        let seen = seen.clone();
+        async move {
+            let head = head(&mut stream).await.unwrap();
+            let mut body = [0; 5];
+            stream.read_exact(&mut body).await.unwrap();
+            seen.send((head, body)).unwrap();
+            stream.write_all(OK.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let body = teed("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+    let connection = soon(to_plain(address).connection(Host::API)).await.unwrap();
+    assert_eq!(read(soon(connection.send(request(Method::POST, "/v1/files", body))).await.unwrap()).await, "ok");
+    let (head, body) = soon(heads.recv()).await.unwrap();
+    assert!(head.contains("\r\ncontent-length: 5\r\n"), "{head}");
+    assert_eq!(&body, b"hello");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_the_fault_of_the_caller() {
+    let (address, _) = plain(|mut stream, _| async move {
+        drop(head(&mut stream).await);
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let body = teed("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe").await;
+    let connection = soon(to_plain(address).connection(Host::API)).await.unwrap();
+    let error = soon(connection.send(request(Method::POST, "/v1/files", body))).await.unwrap_err();
+    assert_eq!(error.code(), "caller_body", "{error:?}");
+    assert!(matches!(error.body(), Some(BodyError::Caller(_))));
 }
 
 /// What an origin that answers every request with `answer` leads to.
