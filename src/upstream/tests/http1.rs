@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 
@@ -62,7 +63,7 @@ async fn a_connection_that_the_peer_closed_while_it_rested_is_not_taken() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn gets_to_a_peer_that_closes_silently_never_fail_beyond_one_resend() {
     let (address, _) = plain(|mut stream, _| async move {
         head(&mut stream).await.unwrap();
@@ -70,18 +71,32 @@ async fn gets_to_a_peer_that_closes_silently_never_fail_beyond_one_resend() {
     })
     .await;
     let upstream = to_plain(address);
-    for _ in 0..300 {
-        let connection = soon(upstream.connection(Host::API)).await.unwrap();
-        let answer = match soon(connection.send(get())).await {
-            Ok(answer) => answer,
-            Err(SendError::NotProcessed(_) | SendError::ClosedBeforeAnswer(_)) => {
-                let connection = soon(upstream.fresh(Host::API)).await.unwrap();
-                assert_eq!(connection.reuse(), Reuse::Fresh);
-                soon(connection.send(get())).await.unwrap()
-            }
-            Err(error) => panic!("{error:?}"),
-        };
-        assert_eq!(read(answer).await, "ok");
+    let asking: Vec<_> = (0..8)
+        .map(|_| {
+            let upstream = Arc::clone(&upstream);
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    assert_eq!(read(resent(&upstream).await).await, "ok");
+                }
+            })
+        })
+        .collect();
+    for asked in asking {
+        soon(asked).await.unwrap();
+    }
+}
+
+/// The answer to a GET that is sent once more where the design allows it.
+async fn resent(upstream: &Upstream) -> http::Response<Incoming> {
+    let connection = soon(upstream.connection(Host::API)).await.unwrap();
+    match soon(connection.send(get())).await {
+        Ok(answer) => answer,
+        Err(SendError::NotProcessed(_) | SendError::ClosedBeforeAnswer(_)) => {
+            let connection = soon(upstream.fresh(Host::API)).await.unwrap();
+            assert_eq!(connection.reuse(), Reuse::Fresh);
+            soon(connection.send(get())).await.unwrap()
+        }
+        Err(error) => panic!("{error:?}"),
     }
 }
 
@@ -208,6 +223,27 @@ async fn an_answer_that_does_not_come_is_a_timeout_and_closes_the_connection() {
     let error = soon(soon(upstream.connection(Host::API)).await.unwrap().send(get())).await.unwrap_err();
     assert_eq!(error.code(), "answer_timeout");
     soon(closed.notified()).await;
+}
+
+#[tokio::test]
+async fn an_answer_under_way_outlives_the_pool() {
+    let go = Arc::new(Notify::new());
+    let told = Arc::clone(&go);
+    let (address, _) = plain(move |mut stream, _| {
+        let told = Arc::clone(&told);
+        async move {
+            head(&mut stream).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await.unwrap();
+            told.notified().await;
+            stream.write_all(b"ok").await.unwrap();
+        }
+    })
+    .await;
+    let upstream = to_plain(address);
+    let answer = soon(soon(upstream.connection(Host::API)).await.unwrap().send(get())).await.unwrap();
+    drop(upstream);
+    go.notify_one();
+    assert_eq!(read(answer).await, "ok");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::{Method, Version};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_rustls::server::TlsStream;
 
 use super::origins::{Authority, fetch, figures, get, read, request, secure, soon, to_secure, until};
@@ -388,17 +389,45 @@ async fn trailers_pass() {
 }
 
 #[tokio::test]
-async fn connections_end_with_the_upstream() {
+async fn connections_end_with_the_upstream_but_not_before_their_answers() {
+    let go = Arc::new(Notify::new());
+    let told = Arc::clone(&go);
     let (seen, mut events) = mpsc::unbounded_channel();
-    let (upstream, _) = origin(None, move |peer, _| {
-        let seen = seen.clone();
+    let (upstream, _) = origin(None, move |mut peer, _| {
+        let (seen, told) = (seen.clone(), Arc::clone(&told));
         async move {
+            let stream = peer.next(HEADERS).await.unwrap().stream;
+            peer.write(HEADERS, END_HEADERS, stream, &[STATUS_200]).await;
+            told.notified().await;
+            peer.write(DATA, END_STREAM, stream, b"ok").await;
             peer.answer_all().await;
             seen.send(()).unwrap();
         }
     })
     .await;
-    assert_eq!(fetch(&upstream).await, "ok");
+    let answer = soon(soon(upstream.connection(Host::API)).await.unwrap().send(get())).await.unwrap();
     drop(upstream);
+    go.notify_one();
+    assert_eq!(read(answer).await, "ok");
     assert_eq!(soon(events.recv()).await, Some(()));
+}
+
+#[tokio::test]
+async fn a_peer_that_has_gone_silent_is_noticed() {
+    let (upstream, _) = origin(None, |mut peer, _| async move {
+        let stream = peer.next(HEADERS).await.unwrap().stream;
+        peer.answer(stream).await;
+        // The socket stays open; pings are not answered.
+        std::future::pending::<()>().await;
+    })
+    .await;
+    assert_eq!(fetch(&upstream).await, "ok");
+    // With nothing to do, paused time jumps from timer to timer.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    while figures(&upstream).http2.open > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(begun.elapsed() < Duration::from_secs(45));
+    }
+    assert!(begun.elapsed() > Duration::from_secs(10), "it had time to answer");
 }
