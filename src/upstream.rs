@@ -27,6 +27,7 @@ mod http2;
 mod origin;
 pub mod outgoing;
 mod pool;
+mod resolve;
 mod tls;
 mod wire;
 

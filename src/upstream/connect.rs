@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::egress::{Gateway, Route};
 use super::error::{ConnectError, SetupError};
+use super::resolve::Name;
 use super::tls;
 use super::wire::{Socket, Wire};
 use crate::config::{self, Origin, Transport};
@@ -37,8 +38,7 @@ pub enum Protocol {
 /// Where to connect to.
 #[derive(Debug)]
 pub(super) struct Target {
-    host: Arc<str>,
-    port: u16,
+    name: Name,
     /// None: in the clear.
     server_name: Option<ServerName<'static>>,
     route: Route,
@@ -53,7 +53,7 @@ impl Target {
                 Some(name.map_err(|_| SetupError::OriginName { name: origin.host.clone() })?)
             }
         };
-        Ok(Self { host: Arc::from(origin.host.as_str()), port: origin.port, server_name, route })
+        Ok(Self { name: Name::new(&origin.host, origin.port), server_name, route })
     }
 }
 
@@ -77,7 +77,7 @@ impl Dialer {
 
     async fn unlimited(&self, target: &Target) -> Result<(Wire, Protocol), ConnectError> {
         let socket = match &target.route {
-            Route::Direct => self.socket(&target.host, target.port).await?,
+            Route::Direct => self.socket(&target.name).await?,
             Route::Tunnel(gateway) => self.tunnel(gateway, target).await?,
         };
         let Some(name) = &target.server_name else { return Ok((Wire::Plain(socket), Protocol::Http1)) };
@@ -88,15 +88,16 @@ impl Dialer {
     }
 
     async fn tunnel(&self, gateway: &Gateway, target: &Target) -> Result<Socket, ConnectError> {
-        let socket = self.socket(&gateway.host, gateway.port).await;
+        let socket = self.socket(&gateway.name).await;
         let socket = socket.map_err(|error| ConnectError::ProxyUnreachable(Arc::new(error)))?;
-        gateway.tunnel(socket, &target.host, target.port).await
+        gateway.tunnel(socket, &target.name.host, target.name.port).await
     }
 
-    async fn socket(&self, host: &str, port: u16) -> Result<Socket, ConnectError> {
+    async fn socket(&self, name: &Name) -> Result<Socket, ConnectError> {
         let connecting = async {
-            let found = lookup_host((host, port)).await.map(Iterator::collect::<Vec<_>>);
-            let unknown = |source| ConnectError::Dns { name: Arc::from(host), source: Arc::new(source) };
+            // Half of the time is for the resolver, if there are addresses to go on with.
+            let found = name.addresses(self.connect / 2).await;
+            let unknown = |source| ConnectError::Dns { name: Arc::clone(&name.host), source: Arc::new(source) };
             let stream = race(alternate(found.map_err(unknown)?)).await.map_err(refused_or_unreachable)?;
             // Requests are written whole: waiting for more to send would only add delay.
             stream.set_nodelay(true).map_err(refused_or_unreachable)?;

@@ -8,6 +8,7 @@
 //! those of curl, as hyper-util reads them.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 
 use super::error::{ConnectError, SetupError};
+use super::resolve::Name;
 use super::wire::Socket;
 use crate::config::{Origin, Proxy, Transport};
 
@@ -52,10 +54,8 @@ pub(super) enum Route {
 
 /// An egress proxy.
 pub(super) struct Gateway {
-    /// Name or address, without brackets.
-    pub(super) host: String,
-    /// Port.
-    pub(super) port: u16,
+    /// Where it is.
+    pub(super) name: Name,
     authorization: Option<HeaderValue>,
 }
 
@@ -106,9 +106,9 @@ fn url(origin: &Origin) -> Option<Uri> {
 }
 
 fn gateway(intercept: &Intercept) -> Option<Gateway> {
-    let host = intercept.uri().host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host = intercept.uri().host()?.trim_start_matches('[').trim_end_matches(']');
     let port = intercept.uri().port_u16().unwrap_or(PROXY_PORT);
-    Some(Gateway { host, port, authorization: intercept.basic_auth().cloned() })
+    Some(Gateway { name: Name::new(host, port), authorization: intercept.basic_auth().cloned() })
 }
 
 /// Whether a name or address is this machine.
@@ -124,7 +124,7 @@ pub(super) fn bracketed(host: &str) -> String {
 impl Gateway {
     /// Asks for a tunnel to `host` on a socket that is connected to the proxy.
     pub(super) async fn tunnel(&self, socket: Socket, host: &str, port: u16) -> Result<Socket, ConnectError> {
-        let broken = |error| ConnectError::ProxyBroken(Arc::new(error));
+        let broken = |error| ConnectError::ProxyBroken(Arc::new(io::Error::other(error)));
         let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;
         // It ends with the upgrade, or when `sender` is dropped.
         let _task = tokio::spawn(connection.with_upgrades());
@@ -138,7 +138,7 @@ impl Gateway {
         match upgraded.downcast::<TokioIo<Socket>>() {
             // In TLS the client speaks first: bytes that are there already did not come through the tunnel.
             Ok(parts) if parts.read_buf.is_empty() => Ok(parts.io.into_inner()),
-            Ok(_) | Err(_) => Err(ConnectError::ProxyStatus(StatusCode::OK)),
+            Ok(_) | Err(_) => Err(ConnectError::ProxyBroken(Arc::new(io::Error::other("it spoke into the tunnel")))),
         }
     }
 
@@ -161,7 +161,7 @@ impl Gateway {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Gateway").field("host", &self.name.host).field("port", &self.name.port).finish_non_exhaustive()
     }
 }
 
@@ -171,5 +171,54 @@ impl fmt::Debug for Route {
             Self::Direct => f.write_str("Direct"),
             Self::Tunnel(gateway) => gateway.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_tunnelled(no_proxy: &str, host: &str) -> bool {
+        let text = |value: &str| Some(value.to_owned());
+        let environment = ProxyEnvironment { all_proxy: text("proxy.internal"), no_proxy: text(no_proxy), ..ProxyEnvironment::default() };
+        let origin = Origin { transport: Transport::Tls, host: host.to_owned(), port: 443 };
+        match Egress::new(&Proxy::Environment, &environment).unwrap().route(&origin) {
+            Route::Tunnel(gateway) => {
+                assert_eq!((&*gateway.name.host, gateway.name.port), ("proxy.internal", PROXY_PORT));
+                true
+            }
+            Route::Direct => false,
+        }
+    }
+
+    #[test]
+    fn no_proxy_names_what_is_reached_straight() {
+        assert!(is_tunnelled("", "api.nexmo.com"));
+        assert!(is_tunnelled("vonage.com, 10.0.0.0/8", "api.nexmo.com"));
+        assert!(!is_tunnelled("vonage.com, nexmo.com", "api.nexmo.com"));
+        assert!(!is_tunnelled("*", "api.nexmo.com"));
+        assert!(!is_tunnelled("10.0.0.0/8", "10.1.2.3"));
+    }
+
+    #[test]
+    fn this_machine_is_always_reached_straight() {
+        for host in ["localhost", "emulator.localhost", "127.0.0.1", "127.8.0.1", "::1"] {
+            assert!(!is_tunnelled("", host), "{host}");
+        }
+        assert!(is_tunnelled("", "localhost.example.com"));
+    }
+
+    #[test]
+    fn https_proxy_is_asked_before_all_proxy_and_empty_values_are_none() {
+        let environment = ProxyEnvironment {
+            https_proxy: Some("http://first:3128".to_owned()),
+            all_proxy: Some("http://second".to_owned()),
+            no_proxy: None,
+        };
+        let origin = Origin { transport: Transport::Tls, host: "api.nexmo.com".to_owned(), port: 443 };
+        let route = Egress::new(&Proxy::Environment, &environment).unwrap().route(&origin);
+        assert!(matches!(route, Route::Tunnel(gateway) if &*gateway.name.host == "first" && gateway.name.port == 3128));
+        let empty = ProxyEnvironment { https_proxy: Some(" ".to_owned()), ..ProxyEnvironment::default() };
+        assert!(matches!(Egress::new(&Proxy::Environment, &empty).unwrap().route(&origin), Route::Direct));
     }
 }

@@ -98,7 +98,7 @@ pub enum ConnectError {
     ProxyStatus(StatusCode),
     /// The egress proxy broke off or did not speak HTTP.
     #[error("the egress proxy broke off")]
-    ProxyBroken(#[source] Arc<hyper::Error>),
+    ProxyBroken(#[source] Arc<io::Error>),
     /// HTTP could not be begun on a connection that stood.
     #[error("HTTP could not be begun")]
     Http(#[source] Arc<hyper::Error>),
@@ -235,7 +235,8 @@ impl SendError {
         }
     }
 
-    /// What the caller's body did, when that is why the exchange failed: then the fault is not the peer's.
+    /// What the caller's body did, when that is why the exchange failed: then the fault is not the peer's. Over
+    /// HTTP/2 the stream is reset and the reason lost on the way: `Tee::source` tells it there.
     pub fn body(&self) -> Option<&BodyError> {
         match self {
             Self::Failed(source) => find(source.as_ref()),

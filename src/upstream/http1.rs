@@ -22,6 +22,8 @@ use super::wire::{Mark, Traffic, Wire};
 /// The largest head of an answer, in bytes; hyper's own limit of 100 header fields applies beside it (setting it
 /// would only move its buffer to the heap).
 const HEAD: usize = 64 << 10;
+/// What is buffered of a connection each way, in bytes; a head must fit.
+const BUFFER: usize = 128 << 10;
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Single for Link {
 /// Begins HTTP/1.1 on a wire.
 pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>, now: Instant) -> Result<Link, ConnectError> {
     let traffic = wire.traffic();
-    let handshake = Builder::new().max_buf_size(HEAD).handshake(TokioIo::new(wire)).await;
+    let handshake = Builder::new().max_header_size(HEAD).max_buf_size(BUFFER).handshake(TokioIo::new(wire)).await;
     let (sender, connection) = handshake.map_err(|error| ConnectError::Http(Arc::new(error)))?;
     let open = counters.open(Protocol::Http1);
     let _task = tokio::spawn(async move {

@@ -150,7 +150,8 @@ fn proof(error: &hyper::Error) -> Proof {
     match find::<h2::Error>(error) {
         Some(error) if error.is_remote() && error.is_go_away() => Proof::NotProcessed,
         Some(error) if error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM) => Proof::NotProcessed,
-        Some(error) if error.is_io() => Proof::Closed,
+        // hyper unwraps what h2 says about the socket.
+        None if find::<std::io::Error>(error).is_some() => Proof::Closed,
         Some(_) | None => Proof::Nothing,
     }
 }

@@ -1,7 +1,8 @@
 //! One Vonage host, or what stands in its place: takes connections from its pool, opens what is missing, sends.
 //!
-//! A connect that others wait for runs in a task of its own, so that it outlives the request that began it. A
-//! sweeper runs while there is a connection.
+//! A connect that others wait for runs in a task of its own, so that it outlives the request that began it. What it
+//! brings is handed to those who wait, in their order: left to compete, they could lose to newcomers again and
+//! again while a peer closes its connections after few requests. A sweeper runs while there is a connection.
 //!
 //! Not here: which connection is taken (`pool`), how one is made (`connect`), what a failure proves (`http1`, `http2`).
 
@@ -12,26 +13,27 @@ use http::header::{HOST, HeaderName};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::body::Body;
 use super::connect::{Dialer, Protocol, Target};
 use super::error::{ConnectError, SendError, UnsolicitedUpgrade};
 use super::figures::{Counters, Figures};
 use super::outgoing::Outgoing;
-use super::pool::{self, Choice, Need, Pool, Resting, Speaks};
+use super::pool::{self, Choice, Need, Pool, Resting, Shared, Speaks};
 use super::{Carrier, Connection, Reuse, http1, http2};
 use crate::clock;
 use crate::vonage::hosts::Host;
 
 /// How often resting connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often a request waits for a connection that others then take, or that closes at once.
+/// How often a request waits for a connect that then has no room for it.
 const ROUNDS: usize = 8;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-type Outcome = Option<Result<(), ConnectError>>;
+/// What somebody who waits is told: a connection, or none when there was no room and it should look again.
+type Outcome = Result<Option<Connection>, ConnectError>;
 
 /// One Vonage host.
 #[derive(Debug)]
@@ -49,8 +51,8 @@ pub(super) struct Origin {
 #[derive(Debug)]
 struct State {
     pool: Pool<http1::Link, http2::Link>,
-    /// The connect that others wait for.
-    dialing: Option<watch::Receiver<Outcome>>,
+    /// Those who wait for the connect under way, if there is one.
+    waiting: Option<Vec<oneshot::Sender<Outcome>>>,
     sweeper: Sweeper,
 }
 
@@ -63,7 +65,7 @@ enum Sweeper {
 enum Taken {
     Connection(Connection),
     Open,
-    Join(watch::Receiver<Outcome>),
+    Join(oneshot::Receiver<Outcome>),
 }
 
 enum Dialed {
@@ -71,9 +73,30 @@ enum Dialed {
     Shared(http2::Link),
 }
 
+/// A connect that others may be waiting for. Lost without an outcome, it lets them go.
+struct Dialing {
+    origin: Arc<Origin>,
+    state: Dial,
+}
+
+enum Dial {
+    UnderWay,
+    Over,
+}
+
+impl Drop for Dialing {
+    fn drop(&mut self) {
+        match self.state {
+            Dial::UnderWay => self.origin.lock().waiting = None,
+            // Another one may be under way by now.
+            Dial::Over => {}
+        }
+    }
+}
+
 impl Origin {
     pub(super) fn new(host: Host, target: Target, speaks: Speaks, dialer: Arc<Dialer>, answer_head: Duration) -> Self {
-        let state = State { pool: Pool::new(speaks), dialing: None, sweeper: Sweeper::Stopped };
+        let state = State { pool: Pool::new(speaks), waiting: None, sweeper: Sweeper::Stopped };
         Self {
             host,
             name: HeaderValue::from_static(host.name()),
@@ -111,16 +134,16 @@ impl Origin {
 
     async fn connection(self: &Arc<Self>, need: Need) -> Result<Connection, ConnectError> {
         for _ in 0..ROUNDS {
-            let mut outcome = match self.take(need) {
+            let outcome = match self.take(need) {
                 Taken::Connection(connection) => return Ok(connection),
                 Taken::Open => return self.open().await,
                 Taken::Join(outcome) => outcome,
             };
-            // A task that was lost without an outcome leaves the next round to begin another.
-            if let Ok(outcome) = outcome.wait_for(Option::is_some).await
-                && let Some(Err(error)) = &*outcome
-            {
-                return Err(error.clone());
+            match outcome.await {
+                Ok(Ok(Some(connection))) => return Ok(connection),
+                Ok(Err(error)) => return Err(error),
+                // No room; or the task was lost, and the next round begins another.
+                Ok(Ok(None)) | Err(_) => {}
             }
         }
         Err(ConnectError::Unstable)
@@ -132,7 +155,7 @@ impl Origin {
             Choice::Single(resting) => Taken::Connection(self.single(resting.link)),
             Choice::Shared(link) => Taken::Connection(self.shared(link)),
             Choice::SharedAndOpen(link) => {
-                drop(self.join(&mut state));
+                self.begin(&mut state);
                 Taken::Connection(self.shared(link))
             }
             Choice::Open => Taken::Open,
@@ -159,36 +182,63 @@ impl Origin {
         }
     }
 
-    /// The connect under way, or a new one.
-    fn join(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Outcome> {
-        if let Some(outcome) = state.dialing.as_ref().filter(|outcome| outcome.has_changed().is_ok()) {
-            return outcome.clone();
-        }
-        let (sender, receiver) = watch::channel(None);
-        state.dialing = Some(receiver.clone());
-        let origin = Arc::clone(self);
-        let _task = tokio::spawn(async move {
-            let dialed = origin.dial().await;
-            let outcome = {
-                let mut state = origin.lock();
-                state.dialing = None;
-                dialed.map(|dialed| origin.add(&mut state, dialed))
-            };
-            sender.send_replace(Some(outcome));
-        });
+    /// Waits for the connect under way, or for a new one.
+    fn join(self: &Arc<Self>, state: &mut State) -> oneshot::Receiver<Outcome> {
+        let (sender, receiver) = oneshot::channel();
+        self.begin(state).push(sender);
         receiver
     }
 
-    fn add(self: &Arc<Self>, state: &mut State, dialed: Dialed) {
-        let now = clock::now();
+    /// Begins a connect in a task of its own, unless one is under way.
+    fn begin<'s>(self: &Arc<Self>, state: &'s mut State) -> &'s mut Vec<oneshot::Sender<Outcome>> {
+        state.waiting.get_or_insert_with(|| {
+            let mut dialing = Dialing { origin: Arc::clone(self), state: Dial::UnderWay };
+            drop(tokio::spawn(async move {
+                let dialed = dialing.origin.dial().await;
+                dialing.state = Dial::Over;
+                dialing.origin.hand_out(dialed);
+            }));
+            Vec::new()
+        })
+    }
+
+    /// Gives what a connect brought to those who wait for it, and what is left to the pool.
+    fn hand_out(self: &Arc<Self>, dialed: Result<Dialed, ConnectError>) {
+        let mut state = self.lock();
+        let waiting = state.waiting.take().unwrap_or_default();
         match dialed {
-            Dialed::Single(link) => {
+            Ok(Dialed::Single(link)) => {
                 state.pool.speaks_http1();
-                state.pool.rest(Resting { opened: link.opened, link, since: now, limit: pool::REST });
+                self.hand_out_single(&mut state, link, waiting);
             }
-            Dialed::Shared(link) => state.pool.join(link, now),
+            Ok(Dialed::Shared(link)) => {
+                state.pool.join(link.clone(), clock::now());
+                for waiter in waiting {
+                    let room = link.streams() < link.limit();
+                    drop(waiter.send(Ok(room.then(|| self.shared(link.clone())))));
+                }
+            }
+            Err(error) => {
+                for waiter in waiting {
+                    drop(waiter.send(Err(error.clone())));
+                }
+            }
         }
-        self.keep_swept(state);
+        self.keep_swept(&mut state);
+    }
+
+    fn hand_out_single(self: &Arc<Self>, state: &mut State, link: http1::Link, waiting: Vec<oneshot::Sender<Outcome>>) {
+        let mut left = Some(link);
+        for waiter in waiting {
+            let offered = left.take().map(|link| self.single(link));
+            // One who has gone gives it back.
+            if let Err(Ok(Some(Connection { carrier: Carrier::Single(link), .. }))) = waiter.send(Ok(offered)) {
+                left = Some(link);
+            }
+        }
+        if let Some(link) = left {
+            state.pool.rest(Resting { opened: link.opened, link, since: clock::now(), limit: pool::REST });
+        }
     }
 
     /// A connection for one request, made while it waits.
@@ -199,7 +249,9 @@ impl Origin {
                 Ok(self.single(link))
             }
             Dialed::Shared(link) => {
-                self.add(&mut self.lock(), Dialed::Shared(link.clone()));
+                let mut state = self.lock();
+                state.pool.join(link.clone(), clock::now());
+                self.keep_swept(&mut state);
                 Ok(self.shared(link))
             }
         }
@@ -240,10 +292,10 @@ impl Origin {
     /// Within the time for the head of an answer, and refusing what no answer may be.
     async fn limited(&self, answer: impl Future<Output = Result<Response<Incoming>, SendError>>) -> Result<Response<Incoming>, SendError> {
         let response = tokio::time::timeout(self.answer_head, answer).await.unwrap_or(Err(SendError::Timeout))?;
-        match response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Failed(Box::new(UnsolicitedUpgrade))),
-            _ => Ok(response),
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(SendError::Failed(Box::new(UnsolicitedUpgrade)));
         }
+        Ok(response)
     }
 
     /// A replaced origin is told which Vonage host is meant, so `Host` is the Vonage name whatever the socket leads to.

@@ -5,7 +5,8 @@
 //! request written to the end) it is not ready, and is passed over.
 //!
 //! HTTP/2: the connection with the fewest streams, up to four of them; the next one is opened when all have used
-//! 80 % of what the peer allows. A connection past its age takes no more requests and ends when its last stream has.
+//! 80 % of what the peer allows. A connection past its age is used until its successor stands, takes no more requests
+//! then, and ends when its last stream has.
 //!
 //! Facts: research of stale connections in other proxies (4 s is below the idle limit of common gateways).
 
@@ -18,7 +19,9 @@ const LONGEST_REST: Duration = Duration::from_mins(1);
 /// How long an HTTP/2 connection stays open without a stream.
 pub(super) const UNUSED: Duration = Duration::from_mins(1);
 /// The age at which a connection is no longer used, so that new addresses and certificates are noticed.
-pub(super) const AGE: Duration = Duration::from_mins(10);
+pub(super) const AGE: Duration = Duration::from_secs(10 * 60);
+/// How much longer an HTTP/2 connection is used while its successor is being opened, so that nobody waits for it.
+pub(super) const SUCCESSION: Duration = Duration::from_secs(30);
 /// How many HTTP/2 connections an origin gets.
 pub(super) const MOST_SHARED: usize = 4;
 
@@ -142,7 +145,7 @@ impl<S: Single, M: Shared> Pool<S, M> {
     }
 
     fn take_shared(&mut self, need: Need, now: Instant) -> Choice<S, M> {
-        self.shared.retain(|member| !member.is_spent(now));
+        self.drop_spent_shared(now);
         let least = match need {
             Need::Any => 0,
             Need::Since(number) => number,
@@ -150,8 +153,9 @@ impl<S: Single, M: Shared> Pool<S, M> {
         let usable = self.shared.iter().filter(|member| member.number >= least);
         let Some(member) = usable.min_by_key(|member| member.link.streams()) else { return Choice::Join };
         let (streams, limit) = (member.link.streams(), member.link.limit());
-        let may_open = self.shared.len() < MOST_SHARED;
-        if streams < comfortable(limit) || !may_open {
+        if member.is_old(now) {
+            Choice::SharedAndOpen(member.link.clone())
+        } else if streams < comfortable(limit) || self.shared.len() >= MOST_SHARED {
             Choice::Shared(member.link.clone())
         } else if streams < limit {
             Choice::SharedAndOpen(member.link.clone())
@@ -192,8 +196,16 @@ impl<S: Single, M: Shared> Pool<S, M> {
             }
         }
         self.resting.retain(|resting| !resting.is_spent(now));
-        self.shared.retain(|member| !member.is_spent(now));
+        self.drop_spent_shared(now);
         self.resting.is_empty() && self.shared.is_empty()
+    }
+
+    /// Old connections go as soon as there is a younger one.
+    fn drop_spent_shared(&mut self, now: Instant) {
+        self.shared.retain(|member| !member.is_spent(now));
+        if self.shared.iter().any(|member| !member.is_old(now)) {
+            self.shared.retain(|member| !member.is_old(now));
+        }
     }
 }
 
@@ -206,8 +218,14 @@ impl<S: Single> Resting<S> {
 }
 
 impl<M: Shared> Member<M> {
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.opened) >= AGE
+    }
+
     fn is_spent(&self, now: Instant) -> bool {
-        self.link.is_closed() || now.saturating_duration_since(self.opened) >= AGE || now.saturating_duration_since(self.quiet) >= UNUSED
+        self.link.is_closed()
+            || now.saturating_duration_since(self.opened) >= AGE + SUCCESSION
+            || now.saturating_duration_since(self.quiet) >= UNUSED
     }
 }
 

@@ -1,1 +1,7 @@
+//! The upstream against scripted origins on this machine.
 
+mod egress;
+mod http1;
+mod http2;
+mod origins;
+mod tls;

@@ -74,7 +74,8 @@ fn certificate_reason(error: &CertificateError) -> TlsReason {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsReason::CertExpired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsReason::CertNotYetValid,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsReason::WrongHost,
-        CertificateError::UnknownIssuer => TlsReason::UnknownCa,
+        // A bad signature is what a root leads to that was made anew under its old name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsReason::UnknownCa,
         CertificateError::Revoked => TlsReason::CertRevoked,
         _ => TlsReason::CertInvalid,
     }

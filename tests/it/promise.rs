@@ -114,8 +114,14 @@ fn secret(number: u64) -> String {
 }
 
 /// The orders in which a rotation may happen to an app whose file may hold both secrets.
-const ORDERS: [&str; 6] =
-    ["by the book", "revoked before the file says so", "new one first in the file before it exists", "file torn", "both at once", "slots swapped"];
+const ORDERS: [&str; 6] = [
+    "by the book",
+    "revoked before the file says so",
+    "new one first in the file before it exists",
+    "file torn",
+    "both at once",
+    "slots swapped",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_and_none_is_sent_twice_while_two_secrets_rotate_in_every_order() {

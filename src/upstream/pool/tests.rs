@@ -173,10 +173,24 @@ fn a_shared_connection_ends_when_unused_or_old_but_not_while_in_use() {
     link.0.served.set(5);
     assert!(!pool.sweep(now + UNUSED + UNUSED), "used since the last look");
     assert!(pool.sweep(now + UNUSED + UNUSED + UNUSED));
+}
 
-    pool.join(link.clone(), now);
-    link.0.streams.set(1);
-    assert_eq!(chosen(pool.choose(Need::Any, now + AGE)), "join", "past its age it takes no more requests");
+#[test]
+fn a_shared_connection_past_its_age_is_used_until_its_successor_stands() {
+    let now = crate::clock::now();
+    let mut pool = Pool::new(Speaks::Http2);
+    let (old, young) = (fake(1), fake(2));
+    old.0.streams.set(1);
+    pool.join(old.clone(), now);
+    assert!(!pool.sweep(now + AGE));
+    assert_eq!(chosen(pool.choose(Need::Any, now + AGE)), "shared 1 and open");
+    pool.join(young.clone(), now + AGE);
+    young.0.streams.set(5);
+    assert_eq!(chosen(pool.choose(Need::Any, now + AGE)), "shared 2");
+
+    let mut pool = Pool::new(Speaks::Http2);
+    pool.join(old, now);
+    assert_eq!(chosen(pool.choose(Need::Any, now + AGE + SUCCESSION)), "join", "a successor that never comes is not waited for");
 }
 
 #[test]
