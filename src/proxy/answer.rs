@@ -30,7 +30,6 @@ pub const REFUSED: HeaderName = HeaderName::from_static("x-sidecar-refused");
 pub struct AnswerBody {
     content: Content,
     /// Held until the last byte was handed over: the connection serves until then.
-    #[expect(dead_code, reason = "it acts when it is dropped")]
     serving: Option<Serving>,
 }
 
