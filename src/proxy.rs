@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::prove::prober::Alarm;
 use crate::telemetry::safe_path::SafePath;
 use crate::upstream::Upstream;
-use crate::upstream::body::{ReplayMemory, Tee};
+use crate::upstream::body::{self, Arrived, ReplayMemory};
 use crate::vonage::endpoints::Endpoint;
 use crate::vonage::hosts::Region;
 use crate::vonage::{parameters, refusal};
@@ -168,7 +168,10 @@ impl Proxy {
             }
             AskBody::Whole(clean.unwrap_or(whole))
         } else {
-            AskBody::Teed(Tee::new(body, self.rules.replay, self.rules.idle, Arc::clone(&self.memory)))
+            match body::arrived(body, self.rules.replay, self.rules.idle, Arc::clone(&self.memory)).await {
+                Arrived::Whole(bytes) => AskBody::Whole(bytes),
+                Arrived::Partly(tee) => AskBody::Teed(tee),
+            }
         };
         let deadline = self.rules.total.map(|total| started + total);
         Ok((Ask { endpoint, host, repeat, treatment, stripped, body, deadline }, claims))

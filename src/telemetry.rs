@@ -16,8 +16,7 @@ use std::sync::Arc;
 
 use tracing::{Metadata, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -116,7 +115,7 @@ fn subscriber<W>(filter: &str, style: Style, writer: W) -> Result<Box<dyn Subscr
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let asked = EnvFilter::builder().parse(filter).map_err(TelemetryError::Filter)?;
+    let asked = filter.parse::<Targets>().map_err(TelemetryError::Filter)?;
     let base = tracing_subscriber::registry().with(asked).with(filter_fn(may_be_written));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(match style {

@@ -115,7 +115,7 @@ fn log(check: &mut Check<'_>, raw: &file::Log, default: Log) -> Log {
 fn filter(check: &mut Check<'_>, raw: &Text) -> Option<String> {
     let raw = raw.as_ref()?;
     let text = raw.get_ref().trim();
-    if text.is_empty() || text.parse::<tracing_subscriber::EnvFilter>().is_err() {
+    if text.is_empty() || text.parse::<tracing_subscriber::filter::Targets>().is_err() {
         check.error(Some(raw.span()), "log.filter", "is not a filter", "write a level such as \"info\", or \"info,vonage_sidecar=debug\"");
         return None;
     }

@@ -35,6 +35,9 @@ pub enum BodyError {
     /// The caller's own framing or connection broke.
     #[error("the caller's body broke off")]
     Caller(#[source] hyper::Error),
+    /// The caller's body had broken off before it was read.
+    #[error("the caller's body had broken off")]
+    Broken,
     /// The caller sent nothing for the idle time.
     #[error("the caller's body stalled")]
     Stalled,
@@ -84,6 +87,10 @@ struct State {
     /// The copy, while it is kept.
     kept: Option<VecDeque<Frame<Bytes>>>,
     kept_bytes: usize,
+    /// A piece that was taken before there was a reader and is not kept.
+    first: Option<Frame<Bytes>>,
+    /// How long the caller said it is.
+    length: Option<u64>,
     current: u64,
 }
 
@@ -113,8 +120,41 @@ impl Tee {
     pub fn new(incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Self {
         let too_large = http_body::Body::size_hint(&incoming).lower() > u64::try_from(limit).unwrap_or(u64::MAX);
         let kept = (!too_large).then(VecDeque::new);
-        let state = State { incoming, source: Source::Open, kept, kept_bytes: 0, current: 0 };
+        let length = http_body::Body::size_hint(&incoming).exact();
+        let state = State { incoming, source: Source::Open, kept, kept_bytes: 0, first: None, length, current: 0 };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), limit, idle, memory }) }
+    }
+
+    /// A body that has come to this end before anybody could read it.
+    fn ended(incoming: Incoming, source: Source, memory: Arc<ReplayMemory>) -> Self {
+        let tee = Self::new(incoming, 0, Duration::ZERO, memory);
+        tee.lock().source = source;
+        tee
+    }
+
+    /// The same for a body of which the first piece was taken already.
+    fn begun(
+        incoming: Incoming,
+        first: Frame<Bytes>,
+        length: Option<u64>,
+        limit: usize,
+        idle: Duration,
+        memory: Arc<ReplayMemory>,
+    ) -> Self {
+        let tee = Self::new(incoming, limit, idle, memory);
+        {
+            let mut state = tee.lock();
+            if length.is_some_and(|length| length > u64::try_from(limit).unwrap_or(u64::MAX)) {
+                state.kept = None;
+            }
+            if http_body::Body::is_end_stream(&state.incoming) {
+                state.source = Source::Complete;
+            }
+            state.length = length;
+            tee.shared.keep(&mut state, &first);
+            state.first = Some(first).filter(|_| state.kept.is_none());
+        }
+        tee
     }
 
     /// Whether the body can be sent from its start once more.
@@ -124,7 +164,7 @@ impl Tee {
 
     /// Whether the caller said how long it is.
     pub fn length_is_known(&self) -> bool {
-        http_body::Body::size_hint(&self.lock().incoming).exact().is_some()
+        self.lock().length.is_some()
     }
 
     /// How the caller's side stands.
@@ -164,6 +204,34 @@ impl Shared {
     }
 }
 
+/// A caller's body as far as it has come by itself.
+#[derive(Debug)]
+pub enum Arrived {
+    /// All of it came with the head, as most bodies of this provider do.
+    Whole(Bytes),
+    /// There is more, or it has trailers.
+    Partly(Tee),
+}
+
+/// Looks once at what has come of a body, without waiting: a small one needs no copy beside the stream.
+pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Arrived {
+    let length = http_body::Body::size_hint(&incoming).exact();
+    let look = std::future::poll_fn(|cx| Poll::Ready(http_body::Body::poll_frame(Pin::new(&mut incoming), cx)));
+    let frame = match look.await {
+        Poll::Ready(Some(Ok(frame))) => frame,
+        // An error is told once: who reads on must hear of it from us.
+        Poll::Ready(Some(Err(_))) => return Arrived::Partly(Tee::ended(incoming, Source::Broken, memory)),
+        Poll::Ready(None) => return Arrived::Whole(Bytes::new()),
+        Poll::Pending => return Arrived::Partly(Tee::new(incoming, limit, idle, memory)),
+    };
+    let whole = length.is_some() && http_body::Body::is_end_stream(&incoming);
+    match frame.into_data() {
+        Ok(data) if whole && data.len() <= limit => Arrived::Whole(data),
+        Ok(data) => Arrived::Partly(Tee::begun(incoming, Frame::data(data), length, limit, idle, memory)),
+        Err(frame) => Arrived::Partly(Tee::begun(incoming, frame, length, limit, idle, memory)),
+    }
+}
+
 /// One attempt's view of a [`Tee`].
 #[derive(Debug)]
 pub struct Reader {
@@ -181,13 +249,17 @@ impl Reader {
         if state.current != self.number {
             return Poll::Ready(Some(Err(BodyError::Superseded)));
         }
+        if let Some(first) = state.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         if let Some(frame) = state.kept.as_ref().and_then(|kept| kept.get(self.position)) {
             self.position += 1;
             return Poll::Ready(copy(frame).map(Ok));
         }
         match state.source {
             Source::Complete => return Poll::Ready(None),
-            Source::Broken | Source::Stalled => return Poll::Ready(Some(Err(BodyError::Stalled))),
+            Source::Broken => return Poll::Ready(Some(Err(BodyError::Broken))),
+            Source::Stalled => return Poll::Ready(Some(Err(BodyError::Stalled))),
             Source::Open => {}
         }
         match http_body::Body::poll_frame(Pin::new(&mut state.incoming), cx) {
@@ -254,12 +326,7 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
-            Self::Teed(reader) => {
-                let state = reader.tee.lock();
-                let hint = http_body::Body::size_hint(&state.incoming);
-                let before = u64::try_from(state.kept_bytes).unwrap_or(u64::MAX);
-                hint.exact().map_or_else(SizeHint::new, |rest| SizeHint::with_exact(rest.saturating_add(before)))
-            }
+            Self::Teed(reader) => reader.tee.lock().length.map_or_else(SizeHint::new, SizeHint::with_exact),
         }
     }
 }
