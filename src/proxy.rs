@@ -111,10 +111,12 @@ impl Proxy {
         let started = clock::now();
         let serving = caller.serve();
         let mut told = Told::default();
-        let work = self.serve(request, listen, caller, started, &mut told);
         let outcome = match self.rules.total {
-            None => work.await,
-            Some(total) => tokio::time::timeout(total, work).await.unwrap_or(Err(Fault::Total)),
+            None => self.serve(request, listen, caller, started, &mut told).await,
+            Some(total) => {
+                let work = Box::pin(self.serve(request, listen, caller, started, &mut told));
+                tokio::time::timeout(total, work).await.unwrap_or(Err(Fault::Total))
+            }
         };
         let answer = outcome.unwrap_or_else(|fault| self.refuse(&fault, &mut told));
         self.tell(&told, &answer, started);

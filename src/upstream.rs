@@ -156,7 +156,7 @@ impl Connection {
             return Err(SendError::Failed(Box::new(OtherHost(outgoing.host(), origin.host()))));
         }
         match carrier {
-            Carrier::Single(link) => origin.send_single(link, outgoing).await,
+            Carrier::Single(link) => Box::pin(origin.send_single(link, outgoing)).await,
             Carrier::Shared(link, stream) => {
                 let answer = origin.send_shared(link, reuse, outgoing).await;
                 drop(stream);

@@ -189,7 +189,7 @@ impl Proxy {
         let mut first: Option<Judged> = None;
         let mut pick = self.pick(ask, key, &mut course).ok_or(Fault::NoCredentials)?;
         if !ask.body.surely_replays() {
-            pick = self.proven(ask, key, pick).await;
+            pick = Box::pin(self.proven(ask, key, pick)).await;
         }
         loop {
             told.attempt(&pick);
@@ -298,9 +298,8 @@ impl Proxy {
             if !(is_safe(&ask.stripped.head().method) && ask.repeat == Repeat::Repeatable) {
                 caller.must_finish();
             }
-            let outgoing = inject::inject(&ask.stripped, ask.host, credential, ask.body.body());
             let under_way = connection.in_flight();
-            let error = match connection.send(outgoing).await {
+            let error = match connection.send(inject::inject(&ask.stripped, ask.host, credential, ask.body.body())).await {
                 Ok(answer) => return Ok((answer, under_way)),
                 Err(error) => error,
             };
@@ -334,7 +333,7 @@ impl Proxy {
                 hopeful || course.tries().len() > 1 || pick.account.opinion.restraint(|restraint| restraint.has_budget(clock::now()));
             return if paid { Next::Send(pick) } else { Next::Stop(FallbackOutcome::Budget) };
         }
-        self.hold(ask, key, caller, course, told).await
+        Box::pin(self.hold(ask, key, caller, course, told)).await
     }
 
     fn allowance(&self, ask: &Ask, key: &ApiKey) -> Allowance {

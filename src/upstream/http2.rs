@@ -119,20 +119,27 @@ impl Link {
     }
 
     /// Sends a request with scheme and authority and waits for the head of its answer.
-    pub(super) async fn send(mut self, request: http::Request<Body>, reuse: Reuse) -> Result<Response<Incoming>, SendError> {
-        let answer = self.sender.try_send_request(request);
+    pub(super) fn send(
+        mut self,
+        request: http::Request<Body>,
+        reuse: Reuse,
+    ) -> impl Future<Output = Result<Response<Incoming>, SendError>> + Send + use<> {
+        // Boxed, since every future around it would hold it again.
+        let answer = Box::pin(self.sender.try_send_request(request));
         // The answer does not need it, and a connection past its age ends when the last of these is gone.
         drop(self);
-        answer.await.map_err(|mut error| {
-            let given_back = error.take_message().is_some();
-            let error = error.into_error();
-            let verdict = if given_back { Proof::NotProcessed } else { proof(&error) };
-            match (verdict, reuse) {
-                (Proof::NotProcessed, _) => SendError::NotProcessed(Box::new(error)),
-                (Proof::Closed, Reuse::Reused) => SendError::ClosedBeforeAnswer(Box::new(error)),
-                (Proof::Closed, Reuse::Fresh) | (Proof::Nothing, _) => SendError::Failed(Box::new(error)),
-            }
-        })
+        async move {
+            answer.await.map_err(|mut error| {
+                let given_back = error.take_message().is_some();
+                let error = error.into_error();
+                let verdict = if given_back { Proof::NotProcessed } else { proof(&error) };
+                match (verdict, reuse) {
+                    (Proof::NotProcessed, _) => SendError::NotProcessed(Box::new(error)),
+                    (Proof::Closed, Reuse::Reused) => SendError::ClosedBeforeAnswer(Box::new(error)),
+                    (Proof::Closed, Reuse::Fresh) | (Proof::Nothing, _) => SendError::Failed(Box::new(error)),
+                }
+            })
+        }
     }
 }
 

@@ -136,7 +136,8 @@ impl Origin {
         for _ in 0..ROUNDS {
             let outcome = match self.take(need) {
                 Taken::Connection(connection) => return Ok(connection),
-                Taken::Open => return self.open().await,
+                // Rare and large: kept out of every request's own future.
+                Taken::Open => return Box::pin(self.open()).await,
                 Taken::Join(outcome) => outcome,
             };
             match outcome.await {
@@ -284,9 +285,16 @@ impl Origin {
     }
 
     /// Sends over a stream of HTTP/2.
-    pub(super) async fn send_shared(&self, link: http2::Link, reuse: Reuse, outgoing: Outgoing) -> Result<Response<Incoming>, SendError> {
-        let request = self.absolute_form(outgoing)?;
-        self.limited(link.send(request, reuse)).await
+    ///
+    /// The request is handed over before the future is made, so that the future stays small.
+    pub(super) fn send_shared(
+        self: Arc<Self>,
+        link: http2::Link,
+        reuse: Reuse,
+        outgoing: Outgoing,
+    ) -> impl Future<Output = Result<Response<Incoming>, SendError>> + Send {
+        let sent = self.absolute_form(outgoing).map(|request| link.send(request, reuse));
+        async move { self.limited(sent?).await }
     }
 
     /// Within the time for the head of an answer, and refusing what no answer may be.
