@@ -26,7 +26,7 @@ mod operations;
 
 pub use operations::{LostLines, TokenError};
 
-use operations::Parts;
+use operations::{Parts, Tokens};
 
 /// What the app takes from its surroundings.
 #[derive(Debug)]
@@ -67,7 +67,23 @@ pub struct App {
     backend: Arc<Backend>,
     proxy: Arc<Proxy>,
     shutdown: Shutdown,
+    rereading: Rereading,
     tasks: JoinSet<()>,
+}
+
+/// Reads again what may change while the process runs: the credentials with everything they name, and tokens.
+#[derive(Debug, Clone)]
+pub struct Rereading {
+    reload: Reload,
+    tokens: Arc<Tokens>,
+}
+
+impl Rereading {
+    /// Reads now.
+    pub async fn now(&self) {
+        self.tokens.reread();
+        let _told_by_the_reloader = self.reload.now().await;
+    }
 }
 
 /// Where a sidecar can be reached.
@@ -86,12 +102,13 @@ impl App {
         let data = Bound::bind(&settings.listen)?;
         let admin = Admin::bind(&settings.admin).await?;
         let upstream = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings.proxy)?;
-        let tokens = operations::tokens(&settings.admin).map_err(StartError::Token)?;
+        let tokens = Arc::new(Tokens::read(&settings.admin).map_err(StartError::Token)?);
         let store = Arc::new(Store::default());
-        let mut tasks = JoinSet::new();
-        let (reload, keep_current) = Reload::start(&settings.credentials, surroundings.watching, Arc::clone(&store)).await;
-        tasks.spawn(keep_current);
         let metrics = surroundings.metrics;
+        let mut tasks = JoinSet::new();
+        let (reload, keep_current) =
+            Reload::start(&settings.credentials, surroundings.watching, Arc::clone(&store), Arc::clone(&metrics)).await;
+        tasks.spawn(keep_current);
         let alarm = Arc::new(Alarm::default());
         tasks.spawn(prober::run(Arc::clone(&store), Arc::clone(&upstream), Arc::clone(&metrics), Arc::clone(&alarm)));
         let proxy = Arc::new(Proxy::new(&settings, Arc::clone(&store), reload.clone(), Arc::clone(&upstream), Arc::clone(&metrics), alarm));
@@ -103,12 +120,13 @@ impl App {
             metrics: Arc::clone(&metrics),
             proxy: Arc::clone(&proxy),
             listeners: operations::listeners(&data, &admin),
-            tokens,
+            tokens: Arc::clone(&tokens),
             lost: surroundings.log_lines_dropped,
         };
         let identity = Identity::new(clock::random(), clock::now());
         let backend = Arc::new(Backend { store, metrics, shutdown: shutdown.clone(), identity, operations: Box::new(parts) });
-        Ok(Self { settings, data, admin, backend, proxy, shutdown, tasks })
+        let rereading = Rereading { reload: proxy.reload.clone(), tokens };
+        Ok(Self { settings, data, admin, backend, proxy, shutdown, rereading, tasks })
     }
 
     /// Where it can be reached.
@@ -124,6 +142,11 @@ impl App {
     /// How a read of the credentials file is asked for.
     pub fn reload(&self) -> &Reload {
         &self.proxy.reload
+    }
+
+    /// What SIGHUP does.
+    pub fn rereading(&self) -> Rereading {
+        self.rereading.clone()
     }
 
     /// Serves until the shutdown has drained it. Admin answers to the end.

@@ -15,6 +15,12 @@ pub fn no_core_dumps() -> io::Result<()> {
     Ok(())
 }
 
+/// Raises the limit of open files as far as it goes: each caller may need two. What stays is what there is.
+pub fn many_files() -> io::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).map_err(io::Error::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

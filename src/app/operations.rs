@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
 use crate::admin::serve::Admin;
 use crate::admin::status::{self, Binding, FileState, Listener, ProofOutcome, ReloadOutcome, Role, Watch};
 use crate::admin::{Load, Operations, Pending, ReloadView};
@@ -45,7 +47,7 @@ pub struct TokenError {
 }
 
 /// Reads the tokens of `[admin.observe]`.
-pub(super) fn tokens(admin: &config::Admin) -> Result<Vec<AccessToken>, TokenError> {
+fn tokens(admin: &config::Admin) -> Result<Vec<AccessToken>, TokenError> {
     let given = admin.observe.iter().flat_map(|observe| &observe.tokens);
     given.map(token).collect()
 }
@@ -60,6 +62,32 @@ fn token(token: &config::Token) -> Result<AccessToken, TokenError> {
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| TokenError { what: format!("{} is not text", path.display()) })?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     AccessToken::parse(text.strip_suffix('\r').unwrap_or(text)).map_err(|error| TokenError { what: format!("{} {error}", path.display()) })
+}
+
+/// The tokens of `[admin.observe]`, which may change while the process runs.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    admin: config::Admin,
+    current: ArcSwap<Vec<AccessToken>>,
+}
+
+impl Tokens {
+    /// Reads them for the first time.
+    pub(super) fn read(admin: &config::Admin) -> Result<Self, TokenError> {
+        Ok(Self { admin: admin.clone(), current: ArcSwap::from_pointee(tokens(admin)?) })
+    }
+
+    /// Reads them again. What cannot be read changes nothing.
+    pub(super) fn reread(&self) {
+        match tokens(&self.admin) {
+            Ok(tokens) => self.current.store(Arc::new(tokens)),
+            Err(error) => tracing::warn!(cause = %error, "the tokens of admin.observe stay as they were"),
+        }
+    }
+
+    fn current(&self) -> Vec<AccessToken> {
+        self.current.load().as_ref().clone()
+    }
 }
 
 /// Every listener of the process, for `/status`.
@@ -87,7 +115,7 @@ pub(super) struct Parts {
     /// All listeners.
     pub(super) listeners: Vec<Listener>,
     /// What opens `/status` on the observe listener.
-    pub(super) tokens: Vec<AccessToken>,
+    pub(super) tokens: Arc<Tokens>,
     /// Lost log lines.
     pub(super) lost: LostLines,
 }
@@ -103,7 +131,7 @@ impl Operations for Parts {
     }
 
     fn observe_tokens(&self) -> Vec<AccessToken> {
-        self.tokens.clone()
+        self.tokens.current()
     }
 
     fn load(&self) -> Load {
@@ -116,6 +144,7 @@ impl Operations for Parts {
 
     fn reload(&self) -> Pending<'_, status::Reload> {
         Box::pin(async {
+            self.tokens.reread();
             let outcome = self.reload.now().await;
             told(&outcome, Duration::ZERO, self.store.load().generation.0)
         })
@@ -180,8 +209,8 @@ fn file(path: &std::path::Path, told: &Status) -> status::File {
     };
     status::File {
         path: path.display().to_string(),
-        device: None,
-        inode: None,
+        device: told.identity.map(|identity| identity.device),
+        inode: told.identity.map(|identity| identity.inode),
         state,
         error: told.error.clone(),
         last_good_age_seconds: told.good_ago.map(|age| age.as_secs_f64()),

@@ -32,6 +32,8 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         settings.credentials.file.clone_from(file);
     }
     let metrics = Arc::new(Metrics::new());
+    // A sandbox may forbid it; the listeners then take fewer connections and say so.
+    let _limit_stays = crate::hardening::many_files();
     let telemetry = telemetry::start(&settings.log, Arc::clone(&metrics))
         .map_err(|error| Failure::could_not_run("logs cannot be written").caused_by(&error))?;
     for warning in located.warnings.iter().flat_map(crate::problem::Problems::iter) {
@@ -66,12 +68,12 @@ async fn serve(settings: Settings, metrics: Arc<Metrics>, telemetry: &Telemetry)
     let addresses = app.addresses();
     let admin: Vec<String> = addresses.admin.iter().map(|listener| listener.address.clone()).collect();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), data = ?addresses.data, admin = ?admin, "listening");
-    let reload = app.reload().clone();
+    let rereading = app.rereading();
     let mut hangups = signals.hangups;
     let on_hangup = async move {
         loop {
             hangups.next().await;
-            let _told_by_the_reloader = reload.now().await;
+            rereading.now().await;
         }
     };
     let on_signal = async { signals.endings.drive(&shutdown).await };

@@ -19,6 +19,7 @@ use super::store::Store;
 use super::watch::Watching;
 use crate::clock;
 use crate::config::Credentials;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use record::Record;
 use task::Task;
@@ -63,6 +64,20 @@ pub enum Outcome {
     Unfinished,
 }
 
+impl Outcome {
+    /// One word for metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Published { .. } => "published",
+            Self::Unchanged => "unchanged",
+            Self::Doubted => "doubted",
+            Self::Kept { .. } => "kept",
+            Self::Missing { .. } => "missing",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
 /// The way to ask for a read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reload {
@@ -96,12 +111,17 @@ impl Reload {
     /// Reads the file for the first time, then comes back with the handle and the task that keeps `store` current
     /// until it is dropped. A file that is missing or bad is tried again by the task; so is one whose first read
     /// takes longer than 5 s.
-    pub async fn start(settings: &Credentials, watching: Watching, store: Arc<Store>) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    pub async fn start(
+        settings: &Credentials,
+        watching: Watching,
+        store: Arc<Store>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let shared = Arc::new(Shared {
             demand: watch::Sender::new(None),
             progress: watch::Sender::new(Progress { began: None, outcome: Arc::new(Outcome::Unfinished) }),
             prune: Notify::new(),
-            record: Mutex::new(Record::new()),
+            record: Mutex::new(Record::new(metrics)),
         });
         let mut task = Task::new(settings, watching, store, Arc::clone(&shared));
         let first = async {

@@ -1,11 +1,14 @@
 //! What reloading did so far, for `/status` and metrics, and what was already said in the log.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Outcome;
 use crate::credentials::Generation;
 use crate::credentials::watch::Source;
+use crate::files::Identity;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 
 /// Most entries of the history.
@@ -28,6 +31,8 @@ pub struct Status {
     pub history: Vec<Past>,
     /// How often.
     pub counts: Counts,
+    /// Which file was read last, for telling whether two processes read the same one.
+    pub identity: Option<Identity>,
 }
 
 /// One entry of the history.
@@ -63,6 +68,8 @@ pub struct Counts {
 pub(super) struct Record {
     pub(super) source: Source,
     pub(super) reading_since: Option<Instant>,
+    /// Which file was read last.
+    pub(super) identity: Option<Identity>,
     error: Option<String>,
     good: Option<Instant>,
     warnings: Vec<Problem>,
@@ -70,10 +77,11 @@ pub(super) struct Record {
     counts: Counts,
     said_errors: HashSet<Problem>,
     said_warnings: HashSet<Problem>,
+    metrics: Arc<Metrics>,
 }
 
 impl Record {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             source: Source::Polling("nothing is watched yet".to_owned()),
             reading_since: None,
@@ -84,6 +92,8 @@ impl Record {
             counts: Counts::default(),
             said_errors: HashSet::new(),
             said_warnings: HashSet::new(),
+            metrics,
+            identity: None,
         }
     }
 
@@ -105,6 +115,7 @@ impl Record {
     /// A read ended.
     pub(super) fn ended(&mut self, outcome: &Outcome, generation: Generation, now: Instant) {
         self.counts.reads += 1;
+        self.metrics.reload(outcome.word());
         let count = match outcome {
             Outcome::Unchanged => &mut self.counts.unchanged,
             Outcome::Doubted => &mut self.counts.doubted,
@@ -148,6 +159,7 @@ impl Record {
             reading_for: self.reading_since.map(age),
             history: self.history.iter().map(past).collect(),
             counts: self.counts,
+            identity: self.identity,
         }
     }
 }

@@ -119,6 +119,12 @@ impl Task {
         }
     }
 
+    /// Which file was read, and whether it is the one of the last read.
+    fn saw(&mut self, identity: Identity) -> bool {
+        self.shared.record().identity = Some(identity);
+        self.seen.replace(identity) == Some(identity)
+    }
+
     /// Waits for one thing and does it. Loses nothing when it is dropped while it waits.
     pub(super) async fn turn(&mut self) {
         let due = self.pace.due();
@@ -205,14 +211,14 @@ impl Task {
                 return self.keep(why.problem(&self.settings.file), outcome);
             }
             Sight::Same(picture) => {
-                self.seen = Some(picture.facts.identity);
+                self.saw(picture.facts.identity);
                 self.doubt = None;
                 self.good(picture.warnings, now);
                 return Outcome::Unchanged;
             }
             Sight::New(picture, parsed, problems) => (picture, parsed, problems),
         };
-        let is_same_file = self.seen.replace(picture.facts.identity) == Some(picture.facts.identity);
+        let is_same_file = self.saw(picture.facts.identity);
         let Some(parsed) = parsed else {
             self.doubt = None;
             return self.keep(problems, |problems| Outcome::Kept { problems });

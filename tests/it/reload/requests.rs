@@ -11,6 +11,7 @@ use vonage_sidecar::credentials::standing::Lesson;
 use vonage_sidecar::credentials::store::Store;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::credentials::{Generation, Place};
+use vonage_sidecar::metrics::Metrics;
 use vonage_sidecar::vonage::hosts::Host;
 
 use super::rig::{Rig, first_is, in_place, one, settings};
@@ -146,7 +147,8 @@ async fn standing_and_use_of_a_value_that_stays_survive_the_reload() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_handle_outlives_its_task() {
-    let (reload, task) = Reload::start(&settings("absent.toml".as_ref()), Watching::Polling, Arc::new(Store::default())).await;
+    let (reload, task) =
+        Reload::start(&settings("absent.toml".as_ref()), Watching::Polling, Arc::new(Store::default()), Arc::new(Metrics::new())).await;
     drop(task);
     assert_eq!(tokio::time::timeout(Duration::from_secs(10), reload.now()).await.unwrap(), Outcome::Unfinished);
 }

@@ -14,6 +14,7 @@ use vonage_sidecar::credentials::reload::{Reload, Status};
 use vonage_sidecar::credentials::store::Store;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::credentials::{Place, Snapshot};
+use vonage_sidecar::metrics::Metrics;
 
 /// Longest wait for anything; only what never happens takes so long.
 const BOUND: Duration = Duration::from_secs(20);
@@ -56,7 +57,7 @@ impl Rig {
 
     pub(super) async fn at(directory: TempDir, settings: Credentials, watching: Watching) -> Self {
         let store = Arc::new(Store::default());
-        let (reload, task) = Reload::start(&settings, watching, Arc::clone(&store)).await;
+        let (reload, task) = Reload::start(&settings, watching, Arc::clone(&store), Arc::new(Metrics::new())).await;
         Self { path: settings.file, store, reload, task: tokio::spawn(task), directory }
     }
 
