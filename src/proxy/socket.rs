@@ -395,7 +395,7 @@ mod tests {
         let mut buffer = [0; 64];
         while clock::now() < end {
             far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-            socket.read(&mut buffer).await.unwrap();
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
             drop(caller.serve());
             socket.flush().await.unwrap();
             // hyper waits for the next head: it may take long to begin.
@@ -403,7 +403,7 @@ mod tests {
             assert!(next.is_err(), "the connection ended between two requests: {next:?}");
         }
         far.write_all(b"GET").await.unwrap();
-        socket.read(&mut buffer).await.unwrap();
+        assert!(socket.read(&mut buffer).await.unwrap() > 0);
         let late = tokio::time::timeout(head * 10, socket.read(&mut buffer)).await.unwrap();
         assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
     }
@@ -418,7 +418,7 @@ mod tests {
             (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", RawFraming::Plain),
         ] {
             far.write_all(head).await.unwrap();
-            socket.read(&mut buffer).await.unwrap();
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
             let serving = caller.serve();
             assert_eq!(caller.raw_framing(), framing, "{}", String::from_utf8_lossy(head));
             drop(serving);

@@ -48,9 +48,7 @@ impl Call {
                 Method::POST,
                 "/v1/messages",
                 "application/json",
-                format!(
-                    r#"{{"from":"447700900001","to":"447700900000","message_type":"text","channel":"sms","text":"Hello {identity}"}}"#
-                ),
+                format!(r#"{{"from":"447700900001","to":"447700900000","message_type":"text","channel":"sms","text":"Hello {identity}"}}"#),
             ),
             Self::Verify => (
                 Method::POST,

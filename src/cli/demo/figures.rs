@@ -105,13 +105,7 @@ impl Verdict {
     /// After the last answer.
     pub(super) fn of(rotations: Vec<Rotated>, stage: &Stage, callers: &Callers) -> Self {
         let load = callers.load();
-        Self {
-            total: stage.figures(load),
-            counts: load.counts(),
-            rotations,
-            duplicated: stage.duplicated(),
-            failures: load.failures(),
-        }
+        Self { total: stage.figures(load), counts: load.counts(), rotations, duplicated: stage.duplicated(), failures: load.failures() }
     }
 
     /// Whether the promise held.

@@ -53,22 +53,15 @@ use Which::{New, Old};
 
 impl Kind {
     /// All of them, gentle ones first.
-    pub(super) const ALL: [Self; 7] = [
-        Self::ByTheBook,
-        Self::AtOnce,
-        Self::NotLiveYet,
-        Self::RevokedFirst,
-        Self::OnlyRevoked,
-        Self::OnlyNotLiveYet,
-        Self::Torn,
-    ];
+    pub(super) const ALL: [Self; 7] =
+        [Self::ByTheBook, Self::AtOnce, Self::NotLiveYet, Self::RevokedFirst, Self::OnlyRevoked, Self::OnlyNotLiveYet, Self::Torn];
 
     /// What is done. Begins with the old secret alone in the file, ends with the new one alone in it.
     pub(super) fn steps(self) -> &'static [Step] {
         match self {
             Self::ByTheBook => &[Create, File(&[New, Old]), Wait(40), Revoke, Wait(20), File(&[New]), Wait(20)],
             Self::AtOnce => &[Create, File(&[New, Old]), Revoke, Wait(40), File(&[New]), Wait(20)],
-            Self::NotLiveYet => &[File(&[New, Old]), Late(80), Create, Wait(10), Revoke, Wait(30), File(&[New]), Wait(10)],
+            Self::NotLiveYet => &[File(&[New, Old]), Late(80), Create, Wait(20), Revoke, Wait(20), File(&[New]), Wait(10)],
             Self::RevokedFirst => &[Create, File(&[Old, New]), Wait(30), Revoke, Late(80), File(&[New]), Wait(10)],
             Self::OnlyRevoked => &[Create, Revoke, Late(110), File(&[New]), Wait(20)],
             Self::OnlyNotLiveYet => &[File(&[New]), Late(80), Create, Wait(20), Revoke, Wait(30)],

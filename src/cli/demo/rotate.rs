@@ -23,9 +23,10 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// A demo of the default length has a beat of about a second; a shorter one is faster, a longer one has more
-    /// rotations.
+    /// rotations. Faster than the least beat no provider is: a secret would be revoked while a request that another
+    /// one was refused for is still on its way to it.
     pub(super) fn of(length: Duration) -> Self {
-        Self { length, beat: (length / 16).clamp(Duration::from_millis(100), Duration::from_secs(1)) }
+        Self { length, beat: (length / 16).clamp(Duration::from_millis(200), Duration::from_secs(1)) }
     }
 }
 

@@ -57,14 +57,14 @@ pub(super) struct Moment<'a> {
 
 /// What runs here, and the head of the lines that follow.
 pub(super) fn introduction(emulator: SocketAddr, sidecar: SocketAddr, connections: u64) -> String {
-    let head = format!("{:<5}{:<WHAT$}{:>9}{:>7}{:>10}{:>5}{:>8}", "", "what happens", "requests", "failed", "fell back", "held", "slowest");
+    let head =
+        format!("{:<5}{:<WHAT$}{:>9}{:>7}{:>10}{:>5}{:>8}", "", "what happens", "requests", "failed", "fell back", "held", "slowest");
     format!(
-        "emulator  http://{emulator}  plays Vonage: two secrets an account, real refusals\n\
-         sidecar   http://{sidecar}  knows the real secrets, from a file that changes\n\
-         callers   {connections} connections to the sidecar; all they know is the secret \"{PLACEHOLDER}\"\n\
+        "emulator  http://{emulator}  plays Vonage: two secrets, real refusals\n\
+         sidecar   http://{sidecar}  holds the real secrets, from a file\n\
+         callers   {connections} connections to the sidecar; the secret they know is \"{PLACEHOLDER}\"\n\
          Now secrets rotate in nasty ways. No call may fail, none may be executed twice.\n\
-         fell back: refused with one secret, accepted with another, unseen by the caller\n\
-         held: waited for the new file\n\n\
+         (fell back: refused, then accepted with another secret; held: until a new file)\n\n\
          {head}\n"
     )
 }
