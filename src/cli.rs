@@ -14,6 +14,7 @@ use crate::hardening;
 
 mod ask;
 mod check;
+mod demo;
 mod emulator;
 mod explain;
 mod health;
@@ -44,6 +45,8 @@ enum Command {
     Status(status::Arguments),
     /// Ask a running sidecar whether it is ready; for images without a shell
     Health(health::Arguments),
+    /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
+    Demo(demo::Arguments),
     /// Run a stateful imitation of Vonage on this machine
     Emulator(emulator::Arguments),
 }
@@ -66,6 +69,7 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Run(arguments) => run::execute(arguments),
         Command::Check(arguments) => check::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
+        Command::Demo(arguments) => demo::execute(arguments),
         Command::Emulator(arguments) => emulator::execute(arguments),
         Command::Status(arguments) => status::execute(arguments),
         Command::Health(arguments) => health::execute(arguments),

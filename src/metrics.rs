@@ -297,6 +297,21 @@ impl Metrics {
         self.panics.inc();
     }
 
+    /// How many refusals ended like this so far.
+    pub fn fallbacks(&self, outcome: FallbackOutcome) -> u64 {
+        self.fallbacks.get_or_create(&[("outcome", outcome.label())]).get()
+    }
+
+    /// How many waits for a newer file ended like this so far.
+    pub fn holds(&self, outcome: HoldOutcome) -> u64 {
+        self.holds.get_or_create(&[("outcome", outcome.label())]).get()
+    }
+
+    /// How many tasks panicked so far.
+    pub fn panics(&self) -> u64 {
+        self.panics.get()
+    }
+
     /// The whole page: what was counted, then what was gathered.
     pub fn render(&self, scrape: &Scrape) -> String {
         let gathered = gathered(scrape);

@@ -6,8 +6,10 @@
 
 use std::error::Error;
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+use super::surroundings;
 
 /// What a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +104,46 @@ impl Failure {
 
 /// Prints data.
 pub fn data(text: &str) -> Result<(), Failure> {
+    out(&harmless(text))
+}
+
+/// A table at the bottom of a terminal that is drawn over and over, below lines that stay.
+#[derive(Debug, Default)]
+pub struct Live {
+    table: String,
+}
+
+impl Live {
+    /// Nothing drawn yet; none where standard output is no terminal that can move its cursor.
+    pub(super) fn on_terminal() -> Option<Self> {
+        (io::stdout().is_terminal() && !surroundings::is_dumb_terminal()).then(Self::default)
+    }
+
+    /// Draws a table in the place of the last one. Its lines must fit the width of the terminal.
+    pub fn redraw(&mut self, table: String) -> Result<(), Failure> {
+        let frame = self.frame("", &table);
+        self.table = table;
+        out(&frame)
+    }
+
+    /// Prints lines that stay, above the table.
+    pub fn above(&mut self, lines: &str) -> Result<(), Failure> {
+        out(&self.frame(lines, &self.table))
+    }
+
+    /// Everything in one write, so that nothing flickers: back to the first line of the last table, clear, lines, table.
+    fn frame(&self, lines: &str, table: &str) -> String {
+        let back = match self.table.lines().count() {
+            0 => String::new(),
+            drawn => format!("\u{1b}[{drawn}F\u{1b}[J"),
+        };
+        back + &harmless(lines) + &harmless(table)
+    }
+}
+
+fn out(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(harmless(text).as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::could_not_run("standard output cannot be written").caused_by(&error)),
@@ -169,6 +209,14 @@ mod tests {
         let cause = io::Error::other("no such thing");
         let failure = Failure::could_not_run("the file cannot be read").caused_by(&cause).hint("look again");
         assert_eq!(failure.text(), "error: the file cannot be read\ncaused by: no such thing\n\nhint: look again\n");
+    }
+
+    #[test]
+    fn a_table_is_drawn_over_the_last_one_and_lines_stay_above_it() {
+        let mut live = Live::default();
+        assert_eq!(live.frame("", "a\nb\n"), "a\nb\n");
+        live.table = "a\nb\n".to_owned();
+        assert_eq!(live.frame("stays\u{1b}[2J\n", "c\n"), "\u{1b}[2F\u{1b}[Jstays\\u{1b}[2J\nc\n");
     }
 
     #[test]

@@ -11,6 +11,11 @@ pub(super) fn proxy() -> ProxyEnvironment {
     }
 }
 
+/// Whether the terminal, if there is one, says of itself that it cannot move its cursor.
+pub(super) fn is_dumb_terminal() -> bool {
+    first(&["TERM"]).is_some_and(|name| name == "dumb")
+}
+
 #[expect(clippy::disallowed_methods, reason = "only cli reads the environment, and this is where")]
 fn first(names: &[&str]) -> Option<String> {
     names.iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())

@@ -107,3 +107,15 @@ fn an_account_that_is_gone_is_gone_from_the_page() {
     assert!(metrics.render(&Scrape { accounts: vec![account], ..Scrape::default() }).contains("gone1234"));
     assert!(!metrics.render(&Scrape::default()).contains("gone1234"));
 }
+
+#[test]
+fn what_was_counted_can_be_asked_for() {
+    let metrics = Metrics::new();
+    metrics.fallback(FallbackOutcome::Accepted);
+    metrics.fallback(FallbackOutcome::Accepted);
+    metrics.fallback(FallbackOutcome::Refused);
+    metrics.hold(HoldOutcome::InVain);
+    metrics.panicked();
+    assert_eq!((metrics.fallbacks(FallbackOutcome::Accepted), metrics.fallbacks(FallbackOutcome::Budget)), (2, 0));
+    assert_eq!((metrics.holds(HoldOutcome::InVain), metrics.holds(HoldOutcome::Served), metrics.panics()), (1, 0, 1));
+}

@@ -1,10 +1,13 @@
 //! The course of one request through its attempts: what comes after a refusal. Pure.
 //!
-//! Invariants: each secret at most once; two attempts, a third only for a value that came after the second refusal;
+//! Invariants: each secret at most once; two attempts, a third only for a value that came after the second refusal, or
+//! for one on the other side of the file's edge: a value that left the file may be dead without our knowing, and must
+//! not take the turn of one in the file, nor the other way round;
 //! nothing is sent again unless the last answer was a refusal or might be one; the first answer is what goes back
 //! when nothing was accepted.
 
-use crate::credentials::Uid;
+use crate::credentials::standing::Candidate;
+use crate::credentials::{Place, Uid};
 use crate::vonage::refusal::Verdict;
 
 /// One attempt that was answered.
@@ -43,15 +46,23 @@ impl Course {
     }
 
     /// The value to try next, from the newest order of everything held; none when the rules end here.
-    pub fn choose(&mut self, order: &[Uid]) -> Option<Uid> {
+    pub fn choose(&mut self, order: &[Uid], held: &[Candidate]) -> Option<Uid> {
         let untried = order.iter().copied().filter(|uid| !self.tries.iter().any(|tried| tried.uid == *uid));
         let chosen = match self.tries.len() {
             0 | 1 => untried.into_iter().next(),
-            2 => untried.into_iter().find(|uid| !self.known.contains(uid)),
+            2 => untried.into_iter().find(|uid| !self.known.contains(uid) || self.is_across(*uid, held)),
             _more => None,
         };
         self.known = order.to_vec();
         chosen
+    }
+
+    /// Whether `uid` has its turn whatever was tried: one of the file after one that left it, or one that left the file
+    /// after the file's own.
+    fn is_across(&self, uid: Uid, held: &[Candidate]) -> bool {
+        let is_listed = |uid: Uid| held.iter().any(|held| held.uid == uid && matches!(held.place, Place::File(_)));
+        let tried_others = self.tries.iter().any(|tried| !is_listed(tried.uid));
+        is_listed(uid) == tried_others
     }
 
     /// All answered attempts, in order.
@@ -80,17 +91,42 @@ mod tests {
         numbers.iter().map(|number| Uid(*number)).collect()
     }
 
+    /// Values of the file, then values that left it.
+    fn held(file: &[u64], retiring: &[u64]) -> Vec<Candidate> {
+        let until = crate::clock::now();
+        let file = file.iter().enumerate().map(|(at, uid)| Candidate { uid: Uid(*uid), place: Place::File(at) });
+        file.chain(retiring.iter().map(|uid| Candidate { uid: Uid(*uid), place: Place::Retiring { until } })).collect()
+    }
+
     #[test]
     fn a_third_attempt_needs_a_value_that_came_after_the_second_refusal() {
         let mut course = Course::default();
-        assert_eq!(course.choose(&uids(&[1, 2, 3])), Some(Uid(1)));
+        let held = held(&[1, 2, 3, 4, 5], &[]);
+        assert_eq!(course.choose(&uids(&[1, 2, 3]), &held), Some(Uid(1)));
         assert_eq!(course.answered(Uid(1), Verdict::Refused), After::Refused);
-        assert_eq!(course.choose(&uids(&[2, 1, 3])), Some(Uid(2)));
+        assert_eq!(course.choose(&uids(&[2, 1, 3]), &held), Some(Uid(2)));
         assert_eq!(course.answered(Uid(2), Verdict::Refused), After::Refused);
-        assert_eq!(course.choose(&uids(&[3, 1, 2])), None);
-        assert_eq!(course.choose(&uids(&[4, 3, 1, 2])), Some(Uid(4)));
+        assert_eq!(course.choose(&uids(&[3, 1, 2]), &held), None);
+        assert_eq!(course.choose(&uids(&[4, 3, 1, 2]), &held), Some(Uid(4)));
         assert_eq!(course.answered(Uid(4), Verdict::Refused), After::Refused);
-        assert_eq!(course.choose(&uids(&[5])), None);
+        assert_eq!(course.choose(&uids(&[5]), &held), None);
+    }
+
+    #[test]
+    fn a_value_that_left_the_file_does_not_take_the_turn_of_one_in_it_nor_the_other_way_round() {
+        for (file, retiring, order) in [(&[1, 2][..], &[3][..], [1, 3, 2]), (&[1, 2], &[3], [1, 2, 3]), (&[3], &[1, 2], [1, 2, 3])] {
+            let (mut course, held) = (Course::default(), held(file, retiring));
+            for uid in order {
+                assert_eq!(course.choose(&uids(&order), &held), Some(Uid(uid)), "{file:?} {retiring:?} {order:?}");
+                course.answered(Uid(uid), Verdict::Refused);
+            }
+        }
+        let (mut course, held) = (Course::default(), held(&[1], &[2, 3]));
+        for uid in [1, 2] {
+            assert_eq!(course.choose(&uids(&[1, 2, 3]), &held), Some(Uid(uid)));
+            course.answered(Uid(uid), Verdict::Refused);
+        }
+        assert_eq!(course.choose(&uids(&[1, 2, 3]), &held), None, "one that left the file had its turn");
     }
 
     proptest! {
@@ -99,7 +135,7 @@ mod tests {
             let mut course = Course::default();
             let mut sent = Vec::new();
             for order in orders {
-                if let Some(uid) = course.choose(&uids(&order)) {
+                if let Some(uid) = course.choose(&uids(&order), &held(&[0, 2, 4], &[1, 3, 5])) {
                     prop_assert!(!sent.contains(&uid));
                     sent.push(uid);
                     course.answered(uid, Verdict::Refused);

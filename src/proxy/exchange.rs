@@ -242,7 +242,7 @@ impl Proxy {
         let candidates = candidates(&account.secrets);
         let mut standings = account.opinion.lock();
         let order = standings.order(&candidates, ask.host, trial, clock::now());
-        let uid = course.choose(&order)?;
+        let uid = course.choose(&order, &candidates)?;
         let standing = standings.standing(uid, ask.host);
         drop(standings);
         let index = account.secrets.iter().position(|slot| slot.uid == uid)?;

@@ -58,6 +58,8 @@ mod leave {
 pub struct Caller {
     phase: AtomicU8,
     departure: AtomicU8,
+    /// Requests begun on this connection, so that its socket sees that a head is over: hyper need not read meanwhile.
+    begun: AtomicUsize,
     raw_head: Mutex<Vec<u8>>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -91,6 +93,7 @@ impl Caller {
         Arc::new(Self {
             phase: AtomicU8::new(phase::WAITING),
             departure: AtomicU8::new(leave::CANCELS),
+            begun: AtomicUsize::new(0),
             raw_head: Mutex::new(Vec::new()),
             in_flight,
         })
@@ -99,6 +102,7 @@ impl Caller {
     /// A head was read: a request begins.
     pub fn serve(self: &Arc<Self>) -> Serving {
         self.phase.store(phase::SERVING, Ordering::Release);
+        self.begun.fetch_add(1, Ordering::AcqRel);
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Serving { caller: Arc::clone(self) }
     }
@@ -182,6 +186,8 @@ pub struct Socket {
     pace: Pace,
     read_timer: Timer,
     write_timer: Timer,
+    /// Requests that had begun when we last looked.
+    begun: usize,
     /// Since when there has been no request; none while one is served.
     waiting_since: Option<Instant>,
     /// Since when the head has been coming.
@@ -201,10 +207,21 @@ impl Socket {
             pace,
             read_timer: Timer::default(),
             write_timer: Timer::default(),
+            begun: 0,
             waiting_since: None,
             head_since: None,
             stuck_since: None,
             own: Bytes::new(),
+        }
+    }
+
+    /// A head that was served is over, and so is the wait for it.
+    fn notice_begun(&mut self) {
+        let begun = self.caller.begun.load(Ordering::Acquire);
+        if begun != self.begun {
+            self.begun = begun;
+            self.waiting_since = None;
+            self.head_since = None;
         }
     }
 
@@ -226,8 +243,6 @@ impl Socket {
     /// Whether the caller has taken too long for its next head.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
         if self.caller.is_serving() {
-            self.waiting_since = None;
-            self.head_since = None;
             return false;
         }
         let deadline = match self.head_since {
@@ -300,6 +315,7 @@ impl Socket {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
+        this.notice_begun();
         let before = buf.filled().len();
         loop {
             match this.stream.poll_read_ready(cx)? {
@@ -351,5 +367,62 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         ready!(this.drain_own(cx))?;
         Poll::Ready(rustix::net::shutdown(&*this.stream, rustix::net::Shutdown::Write).map_err(Error::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Both ends of a connection of a caller that may take so long for a head.
+    async fn ends(head: Duration) -> (TcpStream, Socket, Arc<Caller>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (near, _) = listener.accept().await.unwrap();
+        let caller = Caller::new(Arc::default());
+        let pace = Pace { head, idle: Duration::from_mins(1) };
+        (far, Socket::new(Arc::new(near), Arc::clone(&caller), pace), caller)
+    }
+
+    #[tokio::test]
+    async fn the_time_for_a_head_begins_anew_with_each_head() {
+        let head = Duration::from_millis(300);
+        let (mut far, mut socket, caller) = ends(head).await;
+        let end = clock::now() + head * 3;
+        let mut buffer = [0; 64];
+        while clock::now() < end {
+            far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
+            drop(caller.serve());
+            socket.flush().await.unwrap();
+            // hyper waits for the next head: it may take long to begin.
+            let next = tokio::time::timeout(head / 3, socket.read(&mut buffer)).await;
+            assert!(next.is_err(), "the connection ended between two requests: {next:?}");
+        }
+        far.write_all(b"GET").await.unwrap();
+        assert!(socket.read(&mut buffer).await.unwrap() > 0);
+        let late = tokio::time::timeout(head * 10, socket.read(&mut buffer)).await.unwrap();
+        assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn the_raw_head_is_that_of_the_last_request() {
+        let (mut far, mut socket, caller) = ends(Duration::from_mins(1)).await;
+        let mut buffer = [0; 256];
+        for (head, framing) in [
+            (&b"GET / HTTP/1.1\r\n\r\n"[..], RawFraming::Plain),
+            (b"POST / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", RawFraming::Conflicting),
+            (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", RawFraming::Plain),
+        ] {
+            far.write_all(head).await.unwrap();
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
+            let serving = caller.serve();
+            assert_eq!(caller.raw_framing(), framing, "{}", String::from_utf8_lossy(head));
+            drop(serving);
+            socket.flush().await.unwrap();
+        }
     }
 }

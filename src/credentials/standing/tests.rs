@@ -166,7 +166,7 @@ fn request(standings: &mut Standings, held: &[Candidate], valid: Uid, file: &[Ui
     let mut refused = Vec::new();
     loop {
         let order = standings.order(held, HOST, Trial::No, now);
-        let Some(uid) = course.choose(&order) else {
+        let Some(uid) = course.choose(&order, held) else {
             for uid in &refused {
                 standings.learn(*uid, HOST, Lesson::RefusedAlone, now, file, now);
             }
