@@ -1,7 +1,7 @@
 //! A request that may be sent: stripped of every credential of the caller, carrying exactly one of ours.
 //!
-//! [`Stripped`] is made by `inject::strip` only and [`Outgoing`] by `inject` only, so a request that was not
-//! stripped and injected cannot be sent, by construction.
+//! [`Stripped`](crate::inject::Stripped) is made by `inject::strip` only and [`Outgoing`] by `inject` only, so a
+//! request that was not stripped and injected cannot be sent, by construction.
 
 use http::request::Parts;
 

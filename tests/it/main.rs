@@ -16,6 +16,7 @@ mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
 mod demo; // the demo keeps what it shows
+mod deploy; // image, manifests, unit and compose file
 mod emulator; // the emulated provider itself: answers, slots and lag, executions, faults
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
