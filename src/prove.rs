@@ -57,9 +57,8 @@ impl Proof {
 /// Asks at `host` whether the secret in `slot` is accepted.
 pub async fn ask(upstream: &std::sync::Arc<Upstream>, slot: &Slot<Basic>, host: Host) -> Proof {
     let Some(call) = probe::free_call(host) else { return Proof::NoFreeCall };
-    slot.usage.begin();
+    let _in_use = slot.usage.in_use();
     let proof = tokio::time::timeout(PATIENCE, exchange(upstream, &slot.value, host, call)).await;
-    slot.usage.end(clock::now());
     proof.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 

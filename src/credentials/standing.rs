@@ -168,7 +168,9 @@ impl Standings {
 
     /// Whether `uid` is refused wherever it was tried, and was tried.
     pub fn refused_everywhere(&self, uid: Uid) -> bool {
-        let mut known = self.records.iter().filter(|((of, _), _)| *of == uid).peekable();
+        // A record may say only when to probe.
+        let was_tried = |record: &Record| record.standing != Standing::Untested;
+        let mut known = self.records.iter().filter(|((of, _), record)| *of == uid && was_tried(record)).peekable();
         known.peek().is_some() && known.all(|(_, record)| record.standing == Standing::Refused)
     }
 

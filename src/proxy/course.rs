@@ -7,6 +7,9 @@
 use crate::credentials::Uid;
 use crate::vonage::refusal::Verdict;
 
+/// Most attempts of one request.
+const MOST: usize = 3;
+
 /// One attempt that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Try {
@@ -47,8 +50,8 @@ impl Course {
         let untried = order.iter().copied().filter(|uid| !self.tries.iter().any(|tried| tried.uid == *uid));
         let chosen = match self.tries.len() {
             0 | 1 => untried.into_iter().next(),
-            2 => untried.into_iter().find(|uid| !self.known.contains(uid)),
-            _more => None,
+            2.. if self.may_go_on() => untried.into_iter().find(|uid| !self.known.contains(uid)),
+            2.. => None,
         };
         self.known = order.to_vec();
         chosen
@@ -64,9 +67,9 @@ impl Course {
         !self.tries.is_empty() && self.tries.iter().all(|tried| tried.verdict == Verdict::Refused)
     }
 
-    /// Whether every value in `held` was tried and not accepted.
-    pub fn exhausts(&self, held: &[Uid]) -> bool {
-        held.iter().all(|uid| self.tries.iter().any(|tried| tried.uid == *uid))
+    /// Whether a value that comes from now on could still be tried.
+    pub fn may_go_on(&self) -> bool {
+        self.tries.len() < MOST
     }
 }
 

@@ -4,13 +4,16 @@
 //! A second attempt reads the copy first and goes on with what has not come yet, so an early refusal needs no wait
 //! for the rest of an upload. Only one reader is current: an older one ends with an error, and the connection it
 //! was written to is not used again.
+//!
+//! Memory for a body whose length the caller tells is taken before its first byte, so that what is told to be there for
+//! a second attempt is there.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,7 +87,19 @@ struct State {
     /// The copy, while it is kept.
     kept: Option<VecDeque<Frame<Bytes>>>,
     kept_bytes: usize,
+    /// What was taken from the shared memory for the copy, used or not.
+    reserved: usize,
+    progress: Progress,
     current: u64,
+    /// Who waits for the next piece.
+    waiting: Option<Waker>,
+}
+
+/// Whether any of the caller's body was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Untouched,
+    Begun,
 }
 
 /// The caller's body with a copy beside it.
@@ -103,7 +118,7 @@ struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let bytes = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).kept_bytes;
+        let bytes = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).reserved;
         self.memory.give(bytes);
     }
 }
@@ -111,9 +126,18 @@ impl Drop for Shared {
 impl Tee {
     /// Keeps at most `limit` bytes of `incoming`, taken from `memory`; a silence of `idle` ends the body.
     pub fn new(incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Self {
-        let too_large = http_body::Body::size_hint(&incoming).lower() > u64::try_from(limit).unwrap_or(u64::MAX);
-        let kept = (!too_large).then(VecDeque::new);
-        let state = State { incoming, source: Source::Open, kept, kept_bytes: 0, current: 0 };
+        let told = http_body::Body::size_hint(&incoming).lower();
+        let reserved = usize::try_from(told).ok().filter(|told| *told <= limit && memory.take(*told));
+        let state = State {
+            incoming,
+            source: Source::Open,
+            kept: reserved.map(|_| VecDeque::new()),
+            kept_bytes: 0,
+            reserved: reserved.unwrap_or(0),
+            progress: Progress::Untouched,
+            current: 0,
+            waiting: None,
+        };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), limit, idle, memory }) }
     }
 
@@ -132,11 +156,15 @@ impl Tee {
         self.lock().source
     }
 
-    /// Takes over as the current reader, from the start if the copy is kept.
-    pub fn reader(&self) -> Reader {
+    /// Takes over as the current reader, from the start. None when the start is gone: then nobody reads on.
+    pub fn reader(&self) -> Option<Reader> {
         let mut state = self.lock();
         state.current += 1;
-        Reader { tee: self.clone(), number: state.current, position: 0, quiet: None }
+        if let Some(superseded) = state.waiting.take() {
+            superseded.wake();
+        }
+        let has_start = state.kept.is_some() || state.progress == Progress::Untouched;
+        has_start.then(|| Reader { tee: self.clone(), number: state.current, position: 0, quiet: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -154,12 +182,15 @@ impl Shared {
             (None, None) => return,
         };
         let size = frame.data_ref().map_or(0, Bytes::len);
-        if state.kept_bytes + size <= self.limit && self.memory.take(size) {
-            state.kept_bytes += size;
+        let needed = state.kept_bytes + size;
+        let missing = needed.saturating_sub(state.reserved);
+        if needed <= self.limit && self.memory.take(missing) {
+            state.reserved += missing;
+            state.kept_bytes = needed;
             kept.push_back(copy);
         } else {
             state.kept = None;
-            self.memory.give(std::mem::take(&mut state.kept_bytes));
+            self.memory.give(std::mem::take(&mut state.reserved));
         }
     }
 }
@@ -194,6 +225,7 @@ impl Reader {
             Poll::Ready(Some(Ok(frame))) => {
                 self.quiet = None;
                 self.position += 1;
+                state.progress = Progress::Begun;
                 shared.keep(state, &frame);
                 if http_body::Body::is_end_stream(&state.incoming) {
                     state.source = Source::Complete;
@@ -209,6 +241,7 @@ impl Reader {
                 Poll::Ready(None)
             }
             Poll::Pending => {
+                state.waiting = Some(cx.waker().clone());
                 let idle = shared.idle;
                 let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
                 if quiet.as_mut().poll(cx).is_ready() {
