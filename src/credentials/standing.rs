@@ -262,7 +262,7 @@ impl Standings {
         for uid in file.into_iter().take(winner) {
             let record = self.records.entry((uid, host)).or_default();
             // The first look at a value is spread over a second: many sidecars see a new file at one instant.
-            let at = *record.probe_due.get_or_insert(now + PROBE_FIRST.mul_f64(jitter.clamp(0.0, 1.0)));
+            let at = *record.probe_due.get_or_insert_with(|| now + PROBE_FIRST.mul_f64(jitter.clamp(0.0, 1.0)));
             if at <= now {
                 record.probe_due = Some(now + record.probe_wait.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0));
                 record.probe_wait = (record.probe_wait * 2).min(PROBE_LAST);

@@ -47,6 +47,16 @@ impl Timeline {
 }
 
 #[test]
+fn a_plan_to_probe_a_value_elsewhere_does_not_hide_that_it_is_refused_wherever_it_was_tried() {
+    let mut time = Timeline::of(&[A, B]);
+    time.learn(A, Lesson::RefusedPaired);
+    let now = time.now;
+    assert!(time.standings.probes_due(&file(&[A, B]), Host::REST, 0.5, now).is_empty(), "planned");
+    assert!(time.standings.refused_everywhere(A));
+    assert!(!time.standings.refused_everywhere(B));
+}
+
+#[test]
 fn the_file_decides_between_equals() {
     let mut time = Timeline::of(&[B, A]);
     assert_eq!(time.order(), [B, A]);

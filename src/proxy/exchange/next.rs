@@ -88,16 +88,10 @@ impl Proxy {
         }
         self.reload.refreshed(clock::now()).await;
         match self.pick(ask, key, course) {
-            Some(pick) if self.may_spend(ask, &pick, course) => Next::Send(pick),
+            Some(pick) if may_be_tried(ask, &pick, course) => Next::Send(pick),
             Some(_) => Next::Stop(FallbackOutcome::Budget),
             None => self.hold(ask, key, caller, course, told).await,
         }
-    }
-
-    /// Only an attempt that may well be useless needs the budget.
-    fn may_spend(&self, ask: &Ask, pick: &Pick, course: &Course) -> bool {
-        let hopeful = matches!(pick.standing, Standing::Good | Standing::Untested) || course.tries().len() > 1;
-        hopeful || pick.account.opinion.restraint(|restraint| restraint.has_budget(ask.endpoint.name, ask.host, clock::now()))
     }
 
     fn allowance(&self, ask: &Ask, key: &ApiKey) -> Allowance {
@@ -166,4 +160,10 @@ impl Proxy {
             account.opinion.restraint(|restraint| restraint.held_in_vain(snapshot.generation));
         }
     }
+}
+
+/// Only an attempt that may well be useless needs the budget.
+fn may_be_tried(ask: &Ask, pick: &Pick, course: &Course) -> bool {
+    let hopeful = matches!(pick.standing, Standing::Good | Standing::Untested) || course.tries().len() > 1;
+    hopeful || pick.account.opinion.restraint(|restraint| restraint.has_budget(ask.endpoint.name, ask.host, clock::now()))
 }
