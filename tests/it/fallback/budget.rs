@@ -11,6 +11,7 @@ use crate::support::caller::{Caller, sms};
 use crate::support::sidecar::{KEY, PATIENCE, Setup, Sidecar};
 
 /// Requests that are refused at one instant. `SIDECAR_CROWD` makes it more.
+#[expect(clippy::disallowed_methods, reason = "a longer run is asked for by a variable")]
 fn crowd() -> usize {
     std::env::var("SIDECAR_CROWD").ok().and_then(|text| text.parse().ok()).unwrap_or(1000)
 }

@@ -54,7 +54,8 @@ async fn a_second_attempt_that_was_never_written_gives_the_first_answer_back_mar
         while !read.ends_with(b"\r\n\r\n") {
             stream.read_buf(&mut read).await.unwrap();
         }
-        let head = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/problem+json\r\nconnection: close\r\nx-kept: 1\r\ncontent-length";
+        let head =
+            "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/problem+json\r\nconnection: close\r\nx-kept: 1\r\ncontent-length";
         stream.write_all(format!("{head}: {}\r\n\r\n{REFUSAL}", REFUSAL.len()).as_bytes()).await.unwrap();
     });
     let answer = Caller::new(sidecar.data).get("/v2/applications").await;

@@ -10,11 +10,14 @@ use crate::support::sidecar::{Setup, Sidecar};
 /// Stand-ins that say nothing about the secret, with endpoints on which they occur.
 fn nothing_said() -> Vec<(&'static str, Call)> {
     let mut cases = Vec::new();
-    for stand_in in ["quota", "unprovisioned", "suspended", "invalid-ip", "forbidden", "not-found", "throttled=3", "status=500", "status=503"] {
+    for stand_in in
+        ["quota", "unprovisioned", "suspended", "invalid-ip", "forbidden", "not-found", "throttled=3", "status=500", "status=503"]
+    {
         cases.extend([MESSAGE, VERIFY2, APPLICATIONS, SMS].map(|call| (stand_in, call)));
     }
     cases.push(("top-up", BALANCE));
-    for status in ["body-status=2", "body-status=14", "body-status=1", "body-status=9", "body-status=8", "body-status=32", "body-status=5"] {
+    for status in ["body-status=2", "body-status=14", "body-status=1", "body-status=9", "body-status=8", "body-status=32", "body-status=5"]
+    {
         cases.push((status, SMS));
         cases.push((status, VERIFY));
     }

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use vonage_sidecar::credentials::standing::Standing;
 use vonage_sidecar::emulator::{Fault, Rule, Seen};
 use vonage_sidecar::vonage::hosts::Host;
 
-use crate::support::caller::{Answer, Caller, request};
+use crate::support::caller::{Answer, Caller, PLACEHOLDER, request};
 use crate::support::sidecar::{KEY, PATIENCE, Sidecar};
 
 /// Secrets: one that was revoked or will be, its successor, and one nobody knows yet.
@@ -83,13 +85,29 @@ pub fn fault(text: &str) -> Fault {
     text.parse().unwrap()
 }
 
+/// Writes a request on a connection of its own.
+pub async fn open(sidecar: &Sidecar, call: &Call) -> TcpStream {
+    let mut stream = TcpStream::connect(sidecar.data).await.unwrap();
+    let (length, kind) = (call.body.len(), call.kind);
+    let head = format!(
+        "{} {} HTTP/1.1\r\nhost: localhost\r\nauthorization: {PLACEHOLDER}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{}",
+        call.method, call.path, call.body
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Leaves: a reset, since a FIN alone may be a half-close.
+pub fn leave(stream: TcpStream) {
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+}
+
 /// What is believed of the secret at this place of the file.
 pub fn standing(sidecar: &Sidecar, position: usize, host: Host) -> Standing {
-    let snapshot = sidecar.store.load();
-    let account = snapshot.account(KEY).unwrap();
-    let uid = account.secrets[position].uid;
-    let standing = account.opinion.lock().standing(uid, host);
-    standing
+    let account = std::sync::Arc::clone(sidecar.store.load().account(KEY).unwrap());
+    let standings = account.opinion.lock();
+    standings.standing(account.secrets[position].uid, host)
 }
 
 /// Waits for a condition that nothing announces, looking every few milliseconds.
