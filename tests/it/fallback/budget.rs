@@ -91,7 +91,7 @@ async fn one_product_that_is_not_enabled_does_not_switch_the_fallback_off_for_ot
     // "Check that your account has this feature enabled" is the same answer as that for a wrong secret.
     sidecar.vonage().add_fault(rule("refused").on_path(MESSAGE.path));
     let mut load = JoinSet::new();
-    for _ in 0..4 {
+    for _ in 0..16 {
         let to = sidecar.data;
         load.spawn(async move {
             let mut caller = Caller::new(to);
@@ -101,7 +101,7 @@ async fn one_product_that_is_not_enabled_does_not_switch_the_fallback_off_for_ot
         });
     }
     let mut caller = Caller::new(sidecar.data);
-    for number in 0..100 {
+    for number in 0..300 {
         assert!(caller.send(sms(&format!("before{number}"))).await.unwrap().text().contains("\"status\":\"0\""), "{number}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
