@@ -91,7 +91,7 @@ async fn all_waits_of_one_request_together_are_no_longer_than_hold() {
     let before = now();
     let waiting = spawn(&sidecar);
     refused_once(&sidecar).await;
-    tokio::time::sleep(Duration::from_millis(1000)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     // What comes is refused as well.
     sidecar.write(&["Wrong1Secret"]);
     let answer = waiting.await.unwrap();

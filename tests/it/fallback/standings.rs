@@ -140,3 +140,21 @@ async fn where_no_free_call_exists_one_request_tries_a_new_first_secret_and_none
     assert_eq!(attempts(&sidecar, MESSAGE.path).len(), 21, "one of them tried the new one");
     assert_eq!(probes(&sidecar), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_one_secret_that_is_not_live_yet_fails_nothing_while_the_one_before_retires() {
+    let sidecar = Setup::new(&[OLD], &[OLD]).start().await;
+    assert!(send(&sidecar, MESSAGE).await.status.is_success());
+    let generation = sidecar.generation();
+    sidecar.write(&[NEW]);
+    sidecar.newer_than(generation).await;
+    sidecar.vonage().reset();
+    for _ in 0..5 {
+        assert!(send(&sidecar, MESSAGE).await.status.is_success());
+    }
+    assert_eq!(attempts(&sidecar, MESSAGE.path).len(), 6, "one request found out");
+    sidecar.vonage().create_secret(KEY, NEW).unwrap();
+    until("it is good", || standing(&sidecar, 0, Host::API) == Standing::Good).await;
+    assert!(sidecar.vonage().revoke_value(KEY, OLD));
+    assert!(send(&sidecar, MESSAGE).await.status.is_success());
+}
