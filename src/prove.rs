@@ -9,7 +9,7 @@ use http::Method;
 use http_body_util::{BodyExt, Limited};
 
 use crate::clock;
-use crate::credentials::standing::{Lesson, Moved};
+use crate::credentials::standing::{Lesson, Moved, Standing};
 use crate::credentials::{Account, Basic, Place, Slot, Uid};
 use crate::inject;
 use crate::upstream::Upstream;
@@ -57,9 +57,8 @@ impl Proof {
 /// Asks at `host` whether the secret in `slot` is accepted.
 pub async fn ask(upstream: &std::sync::Arc<Upstream>, slot: &Slot<Basic>, host: Host) -> Proof {
     let Some(call) = probe::free_call(host) else { return Proof::NoFreeCall };
-    slot.usage.begin();
+    let _in_use = slot.usage.in_use();
     let proof = tokio::time::timeout(PATIENCE, exchange(upstream, &slot.value, host, call)).await;
-    slot.usage.end(clock::now());
     proof.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 
@@ -110,9 +109,16 @@ pub async fn prove(upstream: &std::sync::Arc<Upstream>, account: &Account, slot:
 pub fn learn(account: &Account, uid: Uid, host: Host, lesson: Lesson, sent: Instant) -> Learnt {
     let now = clock::now();
     let file: Vec<Uid> = account.secrets.iter().filter(|slot| matches!(slot.place, Place::File(_))).map(|slot| slot.uid).collect();
-    let moved = account.opinion.lock().learn(uid, host, lesson, sent, &file, now);
+    let (moved, was_good) = {
+        let mut standings = account.opinion.lock();
+        let was_good = standings.standing(uid, host) == Standing::Good;
+        (standings.learn(uid, host, lesson, sent, &file, now), was_good)
+    };
     if lesson == Lesson::Accepted {
         account.opinion.hope();
+        if !was_good {
+            account.opinion.accepted_anew();
+        }
     }
     if let Moved::To { from, to } = moved {
         let slot = account.secrets.iter().find(|slot| slot.uid == uid);

@@ -242,7 +242,8 @@ impl Proxy {
     /// A place among the requests that wait for a newer file.
     fn hold_place(&self) -> Option<HoldPlace<'_>> {
         let taken = self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| (held < MOST_HELD).then_some(held + 1));
-        taken.is_ok().then_some(HoldPlace(&self.held))
+        // Lazily: a place that was made and dropped would give back what was never taken.
+        taken.is_ok().then(|| HoldPlace(&self.held))
     }
 }
 

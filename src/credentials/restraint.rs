@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Generation, Uid};
 use crate::vonage::hosts::Host;
 
-/// Useless second attempts a second that an account may make.
+/// Useless second attempts a second that an account may make on a row.
 const BUDGET_RATE: f64 = 10.0;
 /// Useless second attempts that it may make at once.
 const BUDGET_BURST: f64 = 50.0;
@@ -41,20 +41,29 @@ struct Row {
     full_at: Option<Instant>,
 }
 
-/// Restraint of one account.
-#[derive(Debug)]
-pub struct Restraint {
+/// What is left of the budget of a row at the instant.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
     tokens: f64,
-    filled: Option<Instant>,
+    at: Instant,
+}
+
+impl Budget {
+    fn fill(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.at);
+        self.tokens = since.as_secs_f64().mul_add(BUDGET_RATE, self.tokens).min(BUDGET_BURST);
+        self.at = now;
+    }
+}
+
+/// Restraint of one account.
+#[derive(Debug, Default)]
+pub struct Restraint {
+    /// By row, so that a product that is not enabled cannot eat up what the others need in a rotation.
+    budgets: HashMap<(&'static str, Host), Budget>,
     rows: HashMap<(&'static str, Host), Row>,
     newest: Option<Uid>,
     held_in_vain: Option<Generation>,
-}
-
-impl Default for Restraint {
-    fn default() -> Self {
-        Self { tokens: BUDGET_BURST, filled: None, rows: HashMap::new(), newest: None, held_in_vain: None }
-    }
 }
 
 impl Restraint {
@@ -100,17 +109,19 @@ impl Restraint {
         self.newest = Some(newest);
     }
 
-    /// Whether the budget has room for a second attempt that may be useless.
-    pub fn has_budget(&mut self, now: Instant) -> bool {
-        let since = self.filled.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        self.tokens = since.as_secs_f64().mul_add(BUDGET_RATE, self.tokens).min(BUDGET_BURST);
-        self.filled = Some(now);
-        self.tokens >= 1.0
+    /// Whether the budget of this row has room for a second attempt that may be useless.
+    pub fn has_budget(&mut self, row: &'static str, host: Host, now: Instant) -> bool {
+        self.budgets.get_mut(&(row, host)).is_none_or(|budget| {
+            budget.fill(now);
+            budget.tokens >= 1.0
+        })
     }
 
     /// A second attempt was refused as well.
-    pub fn spend(&mut self) {
-        self.tokens = (self.tokens - 1.0).max(0.0);
+    pub fn spend(&mut self, row: &'static str, host: Host, now: Instant) {
+        let budget = self.budgets.entry((row, host)).or_insert(Budget { tokens: BUDGET_BURST, at: now });
+        budget.fill(now);
+        budget.tokens = (budget.tokens - 1.0).max(0.0);
     }
 
     /// Whether a request may wait for a newer file: not again for a generation for which it was in vain.
@@ -179,11 +190,12 @@ mod tests {
         let now = crate::clock::now();
         let mut restraint = Restraint::default();
         for _ in 0..50 {
-            assert!(restraint.has_budget(now));
-            restraint.spend();
+            assert!(restraint.has_budget(ROW, Host::API, now));
+            restraint.spend(ROW, Host::API, now);
         }
-        assert!(!restraint.has_budget(now));
-        assert!(restraint.has_budget(now + Duration::from_millis(150)));
+        assert!(!restraint.has_budget(ROW, Host::API, now));
+        assert!(restraint.has_budget("sms", Host::REST, now), "one row does not spend for another");
+        assert!(restraint.has_budget(ROW, Host::API, now + Duration::from_millis(150)));
     }
 
     #[test]

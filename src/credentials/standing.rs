@@ -168,7 +168,9 @@ impl Standings {
 
     /// Whether `uid` is refused wherever it was tried, and was tried.
     pub fn refused_everywhere(&self, uid: Uid) -> bool {
-        let mut known = self.records.iter().filter(|((of, _), _)| *of == uid).peekable();
+        // A record may say only when to probe.
+        let was_tried = |record: &Record| record.standing != Standing::Untested;
+        let mut known = self.records.iter().filter(|((of, _), record)| *of == uid && was_tried(record)).peekable();
         known.peek().is_some() && known.all(|(_, record)| record.standing == Standing::Refused)
     }
 
@@ -176,6 +178,11 @@ impl Standings {
     pub fn refused_since(&self, uid: Uid) -> Option<Instant> {
         let refusals = self.records.iter().filter(|((of, _), record)| *of == uid && record.standing == Standing::Refused);
         refusals.filter_map(|(_, record)| record.moved).min()
+    }
+
+    /// Whether `uid` was accepted at `host` after `since`.
+    pub fn accepted_since(&self, uid: Uid, host: Host, since: Instant) -> bool {
+        self.record(uid, host).accepted.is_some_and(|at| at > since)
     }
 
     /// Whether `uid` was accepted at `host` within `span`.

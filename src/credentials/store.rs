@@ -19,6 +19,7 @@ pub struct Opinion {
     standings: Mutex<Standings>,
     restraint: Mutex<Restraint>,
     restrained: AtomicBool,
+    acceptances: watch::Sender<()>,
 }
 
 impl Opinion {
@@ -40,6 +41,16 @@ impl Opinion {
         if self.restrained.load(Ordering::Acquire) {
             self.restraint(Restraint::hope);
         }
+    }
+
+    /// A value that was not known to work was accepted: whoever waits for one may look again.
+    pub fn accepted_anew(&self) {
+        self.acceptances.send_replace(());
+    }
+
+    /// Sees every such acceptance from now on.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.acceptances.subscribe()
     }
 
     /// Whether anything restrains the account.

@@ -5,6 +5,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::clock;
+
 /// Use of one value. Ages are in milliseconds since `origin`, 0 meaning never.
 #[derive(Debug)]
 pub struct Usage {
@@ -13,6 +15,16 @@ pub struct Usage {
     served: AtomicU64,
     used_at: AtomicU64,
     accepted_at: AtomicU64,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub struct InUse<'a>(&'a Usage);
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        self.0.end(clock::now());
+    }
 }
 
 /// What `/status` shows of it.
@@ -38,6 +50,12 @@ impl Usage {
             used_at: AtomicU64::new(0),
             accepted_at: AtomicU64::new(0),
         }
+    }
+
+    /// An attempt begins. It ends when the guard is dropped, however that comes about.
+    pub fn in_use(&self) -> InUse<'_> {
+        self.begin();
+        InUse(self)
     }
 
     /// An attempt begins. Every call has its [`Usage::end`].

@@ -89,14 +89,15 @@ pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut
     if headers.contains_key(CONTENT_ENCODING) {
         return Ok(None);
     }
-    let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
     let names = parameters::of(endpoint);
-    let begins = text.trim_start().bytes().next();
+    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
     let (rest, taken) = match begins {
-        Some(b'{') => match json::take(text, names) {
-            Ok((rest, taken)) => (rest.map(String::into_bytes), taken),
-            Err(json::NotAnObject) => return Err(Unreadable::Json),
-        },
+        Some(b'{') => {
+            // JSON is UTF-8; what is not is none, and holds nothing that the provider could read.
+            let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
+            let (rest, taken) = json::take(text, names).map_err(|json::NotAnObject| Unreadable::Json)?;
+            (rest.map(String::into_bytes), taken)
+        }
         // Lists, texts and multipart bodies have no parameters of ours.
         Some(b'[' | b'"' | b'-') | None => return Ok(None),
         Some(_) => form::take(body, names),

@@ -2,13 +2,19 @@
 //!
 //! Invariants: each secret at most once; two attempts, a third only for a value that came after the second refusal, or
 //! for one on the other side of the file's edge: a value that left the file may be dead without our knowing, and must
-//! not take the turn of one in the file, nor the other way round;
+//! not take the turn of one in the file, nor the other way round. One more, the last, only for a value that the provider
+//! was seen to accept after this request's own attempt with it: it was not live yet then, and is now;
 //! nothing is sent again unless the last answer was a refusal or might be one; the first answer is what goes back
 //! when nothing was accepted.
+
+use std::time::Instant;
 
 use crate::credentials::standing::Candidate;
 use crate::credentials::{Place, Uid};
 use crate::vonage::refusal::Verdict;
+
+/// Most attempts of one request with different values.
+const MOST: usize = 3;
 
 /// One attempt that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +23,8 @@ pub struct Try {
     pub uid: Uid,
     /// What the answer said about it.
     pub verdict: Verdict,
+    /// When it was sent.
+    pub sent: Instant,
 }
 
 /// What to do with an answer.
@@ -37,24 +45,35 @@ pub struct Course {
 
 impl Course {
     /// Takes an answer in.
-    pub fn answered(&mut self, uid: Uid, verdict: Verdict) -> After {
-        self.tries.push(Try { uid, verdict });
+    pub fn answered(&mut self, uid: Uid, verdict: Verdict, sent: Instant) -> After {
+        self.tries.push(Try { uid, verdict, sent });
         match verdict {
             Verdict::Accepted | Verdict::NoEvidence => After::Deliver,
             Verdict::Refused | Verdict::Doubtful => After::Refused,
         }
     }
 
-    /// The value to try next, from the newest order of everything held; none when the rules end here.
-    pub fn choose(&mut self, order: &[Uid], held: &[Candidate]) -> Option<Uid> {
+    /// The value to try next, from the newest order of everything held; none when the rules end here. `accepted_since`
+    /// tells whether the provider was seen to accept a value after an instant.
+    pub fn choose(&mut self, order: &[Uid], held: &[Candidate], accepted_since: impl Fn(Uid, Instant) -> bool) -> Option<Uid> {
         let untried = order.iter().copied().filter(|uid| !self.tries.iter().any(|tried| tried.uid == *uid));
         let chosen = match self.tries.len() {
             0 | 1 => untried.into_iter().next(),
-            2 => untried.into_iter().find(|uid| !self.known.contains(uid) || self.is_across(*uid, held)),
-            _more => None,
+            2.. if self.tries.len() < MOST => untried.into_iter().find(|uid| !self.known.contains(uid) || self.is_across(*uid, held)),
+            2.. => None,
         };
         self.known = order.to_vec();
-        chosen
+        chosen.or_else(|| self.risen(order, accepted_since))
+    }
+
+    /// A value that was refused here and accepted since. Once in a request.
+    fn risen(&self, order: &[Uid], accepted_since: impl Fn(Uid, Instant) -> bool) -> Option<Uid> {
+        let is_second_time = |tried: &Try| self.tries.iter().filter(|other| other.uid == tried.uid).count() > 1;
+        if self.tries.iter().any(is_second_time) {
+            return None;
+        }
+        let risen = |tried: &&Try| order.contains(&tried.uid) && accepted_since(tried.uid, tried.sent);
+        self.tries.iter().find(risen).map(|tried| tried.uid)
     }
 
     /// Whether `uid` has its turn whatever was tried: one of the file after one that left it, or one that left the file
@@ -75,9 +94,9 @@ impl Course {
         !self.tries.is_empty() && self.tries.iter().all(|tried| tried.verdict == Verdict::Refused)
     }
 
-    /// Whether every value in `held` was tried and not accepted.
-    pub fn exhausts(&self, held: &[Uid]) -> bool {
-        held.iter().all(|uid| self.tries.iter().any(|tried| tried.uid == *uid))
+    /// Whether a value that comes from now on could still be tried.
+    pub fn may_go_on(&self) -> bool {
+        self.tries.len() <= MOST
     }
 }
 
@@ -91,6 +110,26 @@ mod tests {
         numbers.iter().map(|number| Uid(*number)).collect()
     }
 
+    fn never(_: Uid, _: Instant) -> bool {
+        false
+    }
+
+    #[test]
+    fn a_value_that_was_not_live_yet_is_tried_once_more_when_it_was_seen_to_be() {
+        let (mut course, held) = (Course::default(), held(&[1, 2], &[]));
+        let order = uids(&[1, 2]);
+        for uid in [1, 2] {
+            assert_eq!(course.choose(&order, &held, never), Some(Uid(uid)));
+            course.answered(Uid(uid), Verdict::Refused, crate::clock::now());
+        }
+        assert_eq!(course.choose(&order, &held, never), None);
+        assert!(course.may_go_on());
+        let live = |uid: Uid, _: Instant| uid == Uid(1);
+        assert_eq!(course.choose(&order, &held, live), Some(Uid(1)));
+        course.answered(Uid(1), Verdict::Refused, crate::clock::now());
+        assert_eq!(course.choose(&order, &held, live), None, "once");
+    }
+
     /// Values of the file, then values that left it.
     fn held(file: &[u64], retiring: &[u64]) -> Vec<Candidate> {
         let until = crate::clock::now();
@@ -102,14 +141,14 @@ mod tests {
     fn a_third_attempt_needs_a_value_that_came_after_the_second_refusal() {
         let mut course = Course::default();
         let held = held(&[1, 2, 3, 4, 5], &[]);
-        assert_eq!(course.choose(&uids(&[1, 2, 3]), &held), Some(Uid(1)));
-        assert_eq!(course.answered(Uid(1), Verdict::Refused), After::Refused);
-        assert_eq!(course.choose(&uids(&[2, 1, 3]), &held), Some(Uid(2)));
-        assert_eq!(course.answered(Uid(2), Verdict::Refused), After::Refused);
-        assert_eq!(course.choose(&uids(&[3, 1, 2]), &held), None);
-        assert_eq!(course.choose(&uids(&[4, 3, 1, 2]), &held), Some(Uid(4)));
-        assert_eq!(course.answered(Uid(4), Verdict::Refused), After::Refused);
-        assert_eq!(course.choose(&uids(&[5]), &held), None);
+        assert_eq!(course.choose(&uids(&[1, 2, 3]), &held, never), Some(Uid(1)));
+        assert_eq!(course.answered(Uid(1), Verdict::Refused, crate::clock::now()), After::Refused);
+        assert_eq!(course.choose(&uids(&[2, 1, 3]), &held, never), Some(Uid(2)));
+        assert_eq!(course.answered(Uid(2), Verdict::Refused, crate::clock::now()), After::Refused);
+        assert_eq!(course.choose(&uids(&[3, 1, 2]), &held, never), None);
+        assert_eq!(course.choose(&uids(&[4, 3, 1, 2]), &held, never), Some(Uid(4)));
+        assert_eq!(course.answered(Uid(4), Verdict::Refused, crate::clock::now()), After::Refused);
+        assert_eq!(course.choose(&uids(&[5]), &held, never), None);
     }
 
     #[test]
@@ -117,16 +156,16 @@ mod tests {
         for (file, retiring, order) in [(&[1, 2][..], &[3][..], [1, 3, 2]), (&[1, 2], &[3], [1, 2, 3]), (&[3], &[1, 2], [1, 2, 3])] {
             let (mut course, held) = (Course::default(), held(file, retiring));
             for uid in order {
-                assert_eq!(course.choose(&uids(&order), &held), Some(Uid(uid)), "{file:?} {retiring:?} {order:?}");
-                course.answered(Uid(uid), Verdict::Refused);
+                assert_eq!(course.choose(&uids(&order), &held, never), Some(Uid(uid)), "{file:?} {retiring:?} {order:?}");
+                course.answered(Uid(uid), Verdict::Refused, crate::clock::now());
             }
         }
         let (mut course, held) = (Course::default(), held(&[1], &[2, 3]));
         for uid in [1, 2] {
-            assert_eq!(course.choose(&uids(&[1, 2, 3]), &held), Some(Uid(uid)));
-            course.answered(Uid(uid), Verdict::Refused);
+            assert_eq!(course.choose(&uids(&[1, 2, 3]), &held, never), Some(Uid(uid)));
+            course.answered(Uid(uid), Verdict::Refused, crate::clock::now());
         }
-        assert_eq!(course.choose(&uids(&[1, 2, 3]), &held), None, "one that left the file had its turn");
+        assert_eq!(course.choose(&uids(&[1, 2, 3]), &held, never), None, "one that left the file had its turn");
     }
 
     proptest! {
@@ -135,10 +174,10 @@ mod tests {
             let mut course = Course::default();
             let mut sent = Vec::new();
             for order in orders {
-                if let Some(uid) = course.choose(&uids(&order), &held(&[0, 2, 4], &[1, 3, 5])) {
+                if let Some(uid) = course.choose(&uids(&order), &held(&[0, 2, 4], &[1, 3, 5]), never) {
                     prop_assert!(!sent.contains(&uid));
                     sent.push(uid);
-                    course.answered(uid, Verdict::Refused);
+                    course.answered(uid, Verdict::Refused, crate::clock::now());
                 }
             }
             prop_assert!(sent.len() <= 3);

@@ -4,13 +4,16 @@
 //! A second attempt reads the copy first and goes on with what has not come yet, so an early refusal needs no wait
 //! for the rest of an upload. Only one reader is current: an older one ends with an error, and the connection it
 //! was written to is not used again.
+//!
+//! Memory for a body whose length the caller tells is taken before its first byte, so that what is told to be there for
+//! a second attempt is there.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -87,11 +90,23 @@ struct State {
     /// The copy, while it is kept.
     kept: Option<VecDeque<Frame<Bytes>>>,
     kept_bytes: usize,
-    /// A piece that was taken before there was a reader and is not kept.
+    /// What was taken from the shared memory for the copy, used or not.
+    reserved: usize,
+    progress: Progress,
+    /// The first piece, when it was taken before there was a reader and is not kept.
     first: Option<Frame<Bytes>>,
     /// How long the caller said it is.
     length: Option<u64>,
     current: u64,
+    /// Who waits for the next piece.
+    waiting: Option<Waker>,
+}
+
+/// Whether any of the caller's body was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Untouched,
+    Begun,
 }
 
 /// The caller's body with a copy beside it.
@@ -110,7 +125,7 @@ struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let bytes = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).kept_bytes;
+        let bytes = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).reserved;
         self.memory.give(bytes);
     }
 }
@@ -118,43 +133,48 @@ impl Drop for Shared {
 impl Tee {
     /// Keeps at most `limit` bytes of `incoming`, taken from `memory`; a silence of `idle` ends the body.
     pub fn new(incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Self {
-        let too_large = http_body::Body::size_hint(&incoming).lower() > u64::try_from(limit).unwrap_or(u64::MAX);
-        let kept = (!too_large).then(VecDeque::new);
         let length = http_body::Body::size_hint(&incoming).exact();
-        let state = State { incoming, source: Source::Open, kept, kept_bytes: 0, first: None, length, current: 0 };
+        Self::of_length(incoming, length, limit, idle, memory)
+    }
+
+    fn of_length(incoming: Incoming, length: Option<u64>, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Self {
+        let told = length.unwrap_or_else(|| http_body::Body::size_hint(&incoming).lower());
+        let reserved = usize::try_from(told).ok().filter(|told| *told <= limit && memory.take(*told));
+        let state = State {
+            incoming,
+            source: Source::Open,
+            kept: reserved.map(|_| VecDeque::new()),
+            kept_bytes: 0,
+            reserved: reserved.unwrap_or(0),
+            progress: Progress::Untouched,
+            first: None,
+            length,
+            current: 0,
+            waiting: None,
+        };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), limit, idle, memory }) }
     }
 
-    /// A body that has come to this end before anybody could read it.
+    /// A body that had come to this end before anybody could read it.
     fn ended(incoming: Incoming, source: Source, memory: Arc<ReplayMemory>) -> Self {
-        let tee = Self::new(incoming, 0, Duration::ZERO, memory);
+        let tee = Self::of_length(incoming, None, 0, Duration::ZERO, memory);
         tee.lock().source = source;
         tee
     }
 
-    /// The same for a body of which the first piece was taken already.
-    fn begun(
-        incoming: Incoming,
-        first: Frame<Bytes>,
-        length: Option<u64>,
-        limit: usize,
-        idle: Duration,
-        memory: Arc<ReplayMemory>,
-    ) -> Self {
-        let tee = Self::new(incoming, limit, idle, memory);
+    /// Takes in the piece that was read before there was a reader.
+    fn begin_with(self, first: Frame<Bytes>) -> Self {
         {
-            let mut state = tee.lock();
-            if length.is_some_and(|length| length > u64::try_from(limit).unwrap_or(u64::MAX)) {
-                state.kept = None;
+            let mut state = self.lock();
+            self.shared.keep(&mut state, &first);
+            if state.kept.is_none() {
+                state.first = Some(first);
             }
             if http_body::Body::is_end_stream(&state.incoming) {
                 state.source = Source::Complete;
             }
-            state.length = length;
-            tee.shared.keep(&mut state, &first);
-            state.first = Some(first).filter(|_| state.kept.is_none());
         }
-        tee
+        self
     }
 
     /// Whether the body can be sent from its start once more.
@@ -172,11 +192,15 @@ impl Tee {
         self.lock().source
     }
 
-    /// Takes over as the current reader, from the start if the copy is kept.
-    pub fn reader(&self) -> Reader {
+    /// Takes over as the current reader, from the start. None when the start is gone: then nobody reads on.
+    pub fn reader(&self) -> Option<Reader> {
         let mut state = self.lock();
         state.current += 1;
-        Reader { tee: self.clone(), number: state.current, position: 0, quiet: None }
+        if let Some(superseded) = state.waiting.take() {
+            superseded.wake();
+        }
+        let has_start = state.kept.is_some() || state.progress == Progress::Untouched;
+        has_start.then(|| Reader { tee: self.clone(), number: state.current, position: 0, quiet: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -194,12 +218,15 @@ impl Shared {
             (None, None) => return,
         };
         let size = frame.data_ref().map_or(0, Bytes::len);
-        if state.kept_bytes + size <= self.limit && self.memory.take(size) {
-            state.kept_bytes += size;
+        let needed = state.kept_bytes + size;
+        let missing = needed.saturating_sub(state.reserved);
+        if needed <= self.limit && self.memory.take(missing) {
+            state.reserved += missing;
+            state.kept_bytes = needed;
             kept.push_back(copy);
         } else {
             state.kept = None;
-            self.memory.give(std::mem::take(&mut state.kept_bytes));
+            self.memory.give(std::mem::take(&mut state.reserved));
         }
     }
 }
@@ -224,11 +251,11 @@ pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memor
         Poll::Ready(None) => return Arrived::Whole(Bytes::new()),
         Poll::Pending => return Arrived::Partly(Tee::new(incoming, limit, idle, memory)),
     };
-    let whole = length.is_some() && http_body::Body::is_end_stream(&incoming);
+    let is_whole = length.is_some() && http_body::Body::is_end_stream(&incoming);
     match frame.into_data() {
-        Ok(data) if whole && data.len() <= limit => Arrived::Whole(data),
-        Ok(data) => Arrived::Partly(Tee::begun(incoming, Frame::data(data), length, limit, idle, memory)),
-        Err(frame) => Arrived::Partly(Tee::begun(incoming, frame, length, limit, idle, memory)),
+        Ok(data) if is_whole && data.len() <= limit => Arrived::Whole(data),
+        Ok(data) => Arrived::Partly(Tee::of_length(incoming, length, limit, idle, memory).begin_with(Frame::data(data))),
+        Err(frame) => Arrived::Partly(Tee::of_length(incoming, length, limit, idle, memory).begin_with(frame)),
     }
 }
 
@@ -250,6 +277,7 @@ impl Reader {
             return Poll::Ready(Some(Err(BodyError::Superseded)));
         }
         if let Some(first) = state.first.take() {
+            state.progress = Progress::Begun;
             return Poll::Ready(Some(Ok(first)));
         }
         if let Some(frame) = state.kept.as_ref().and_then(|kept| kept.get(self.position)) {
@@ -266,6 +294,7 @@ impl Reader {
             Poll::Ready(Some(Ok(frame))) => {
                 self.quiet = None;
                 self.position += 1;
+                state.progress = Progress::Begun;
                 shared.keep(state, &frame);
                 if http_body::Body::is_end_stream(&state.incoming) {
                     state.source = Source::Complete;
@@ -281,6 +310,7 @@ impl Reader {
                 Poll::Ready(None)
             }
             Poll::Pending => {
+                state.waiting = Some(cx.waker().clone());
                 let idle = shared.idle;
                 let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
                 if quiet.as_mut().poll(cx).is_ready() {

@@ -18,6 +18,7 @@ mod config_files; // the files under config/ say what the code does
 mod demo; // the demo keeps what it shows
 mod deploy; // image, manifests, unit and compose file
 mod emulator; // the emulated provider itself: answers, slots and lag, executions, faults
+mod fallback; // what the provider refuses is tried with the other secret, and nothing else is
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod support; // a sidecar with an emulator behind it, and callers

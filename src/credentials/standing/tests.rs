@@ -47,6 +47,16 @@ impl Timeline {
 }
 
 #[test]
+fn a_plan_to_probe_a_value_elsewhere_does_not_hide_that_it_is_refused_wherever_it_was_tried() {
+    let mut time = Timeline::of(&[A, B]);
+    time.learn(A, Lesson::RefusedPaired);
+    let now = time.now;
+    assert!(time.standings.probes_due(&file(&[A, B]), Host::REST, 0.5, now).is_empty(), "planned");
+    assert!(time.standings.refused_everywhere(A));
+    assert!(!time.standings.refused_everywhere(B));
+}
+
+#[test]
 fn the_file_decides_between_equals() {
     let mut time = Timeline::of(&[B, A]);
     assert_eq!(time.order(), [B, A]);
@@ -166,14 +176,14 @@ fn request(standings: &mut Standings, held: &[Candidate], valid: Uid, file: &[Ui
     let mut refused = Vec::new();
     loop {
         let order = standings.order(held, HOST, Trial::No, now);
-        let Some(uid) = course.choose(&order, held) else {
+        let Some(uid) = course.choose(&order, held, |_, _| false) else {
             for uid in &refused {
                 standings.learn(*uid, HOST, Lesson::RefusedAlone, now, file, now);
             }
             return (false, refused.len());
         };
         let verdict = if uid == valid { Verdict::Accepted } else { Verdict::Refused };
-        match course.answered(uid, verdict) {
+        match course.answered(uid, verdict, now) {
             After::Deliver => {
                 for uid in &refused {
                     standings.learn(*uid, HOST, Lesson::RefusedPaired, now, file, now);

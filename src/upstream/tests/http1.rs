@@ -275,7 +275,7 @@ async fn teed(answer: &'static str) -> Body {
     .await;
     let answer = soon(soon(to_plain(address).connection(Host::API)).await.unwrap().send(get())).await.unwrap();
     let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, Arc::new(ReplayMemory::new(1 << 20)));
-    Body::Teed(tee.reader())
+    Body::Teed(tee.reader().unwrap())
 }
 
 #[tokio::test]

@@ -1,0 +1,95 @@
+//! A request ready for its attempts, and whether it may be sent again.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Method;
+
+use super::Treatment;
+use crate::inject::Stripped;
+use crate::proxy::fault::Fault;
+use crate::upstream::SendError;
+use crate::upstream::body::{Body, Source, Tee};
+use crate::vonage::endpoints::{Endpoint, Repeat};
+use crate::vonage::hosts::Host;
+
+/// A request ready for its attempts.
+#[derive(Debug)]
+pub(in crate::proxy) struct Ask {
+    pub endpoint: &'static Endpoint,
+    pub host: Host,
+    pub repeat: Repeat,
+    pub treatment: Treatment,
+    pub stripped: Stripped,
+    pub body: AskBody,
+    pub deadline: Option<Instant>,
+}
+
+/// The body of a request, as far as sending it again goes.
+#[derive(Debug)]
+pub(in crate::proxy) enum AskBody {
+    /// None.
+    None,
+    /// All of it, read before.
+    Whole(Bytes),
+    /// The caller's stream with a copy beside it.
+    Teed(Tee),
+}
+
+impl Ask {
+    /// Whether the one resend on a fresh connection is allowed after this error.
+    pub(super) fn may_be_sent_again(&self, error: &SendError) -> bool {
+        match error {
+            SendError::NotProcessed(_) => true,
+            SendError::ClosedBeforeAnswer(_) => {
+                let reads = matches!(self.stripped.head().method, Method::GET | Method::HEAD) && matches!(self.body, AskBody::None);
+                reads && self.repeat == Repeat::Repeatable
+            }
+            SendError::Timeout | SendError::Failed(_) => false,
+        }
+    }
+
+    /// Whether nothing happens at the provider but an answer, so that the request may be cancelled at any time.
+    pub(super) fn only_reads(&self) -> bool {
+        super::is_safe(&self.stripped.head().method) && self.repeat == Repeat::Repeatable
+    }
+}
+
+impl AskBody {
+    /// The body from its start; none when it was begun and cannot be had again.
+    pub(super) fn body(&self) -> Option<Body> {
+        match self {
+            Self::None => Some(Body::Empty),
+            Self::Whole(bytes) => Some(Body::Whole(bytes.clone())),
+            Self::Teed(tee) => tee.reader().map(Body::Teed),
+        }
+    }
+
+    /// Whether a copy is kept so far.
+    pub(super) fn can_replay(&self) -> bool {
+        match self {
+            Self::None | Self::Whole(_) => true,
+            Self::Teed(tee) => tee.can_replay(),
+        }
+    }
+
+    /// Whether it will certainly still be there for a second attempt.
+    pub(super) fn surely_replays(&self) -> bool {
+        match self {
+            Self::None | Self::Whole(_) => true,
+            Self::Teed(tee) => tee.can_replay() && tee.length_is_known(),
+        }
+    }
+
+    /// The caller's fault, if that is why an exchange failed.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::None | Self::Whole(_) => None,
+            Self::Teed(tee) => match tee.source() {
+                Source::Broken => Some(Fault::BodyBroken),
+                Source::Stalled => Some(Fault::BodyStalled),
+                Source::Open | Source::Complete => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! One attempt: inject, send, read what must be read, judge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Response, response};
+use hyper::body::Incoming;
+
+use super::Ask;
+use crate::clock;
+use crate::credentials::standing::Standing;
+use crate::credentials::{Account, Basic, Generation, Slot, Uid};
+use crate::inject::{self, Credential};
+use crate::proxy::Proxy;
+use crate::proxy::answer::{End, Opened};
+use crate::proxy::fault::Fault;
+use crate::proxy::socket::Caller;
+use crate::upstream::{ConnectError, InFlight, SendError};
+use crate::vonage::endpoints::Scheme;
+use crate::vonage::refusal::{self, Need, Seen, Verdict};
+
+/// An answer that is judged by its body is read for so long at most.
+const JUDGING: Duration = Duration::from_secs(2);
+/// An answer that dies right after its head is seen within this time; a slow one is passed on without its body.
+pub(super) const FIRST_PIECE: Duration = Duration::from_millis(20);
+
+/// The secret chosen for an attempt.
+#[derive(Debug)]
+pub(super) struct Pick {
+    pub account: Arc<Account>,
+    pub index: usize,
+    pub uid: Uid,
+    pub generation: Generation,
+    pub standing: Standing,
+}
+
+impl Pick {
+    pub(super) fn slot(&self) -> Option<&Slot<Basic>> {
+        self.account.secrets.get(self.index)
+    }
+}
+
+/// An answer with its verdict, held or about to go back.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub head: response::Parts,
+    pub opened: Opened,
+    pub verdict: Verdict,
+}
+
+/// Why an attempt has no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing was written, or the peer provably processed nothing.
+    Unsent(Fault),
+    /// Nothing was written: the body was begun by an earlier attempt and outgrew its copy since.
+    NotReplayable,
+    /// It was begun: what the peer did is not known.
+    Begun(SendError),
+    /// The answer broke off.
+    Broken(hyper::Error),
+    /// The caller broke it.
+    Caller(Fault),
+}
+
+impl Failure {
+    fn unsent(error: ConnectError) -> Self {
+        Self::Unsent(Fault::Connect(error))
+    }
+
+    fn of(error: SendError) -> Self {
+        match error {
+            SendError::NotProcessed(_) => Self::Unsent(Fault::Send(error)),
+            SendError::ClosedBeforeAnswer(_) | SendError::Timeout | SendError::Failed(_) => Self::Begun(error),
+        }
+    }
+
+    /// The fault, when this was the only attempt.
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Unsent(fault) | Self::Caller(fault) => fault,
+            Self::NotReplayable => Fault::BodyBroken,
+            Self::Begun(error) => Fault::Send(error),
+            Self::Broken(_) => Fault::AnswerBroken,
+        }
+    }
+}
+
+/// Whether the one resend was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Allowed,
+    Spent,
+}
+
+impl Proxy {
+    /// One attempt with a secret of ours.
+    pub(super) async fn attempt(&self, ask: &Ask, pick: &Pick, caller: &Caller) -> Result<Judged, Failure> {
+        let Some(slot) = pick.slot() else { return Err(Failure::Unsent(Fault::NoCredentials)) };
+        let in_use = slot.usage.in_use();
+        let answer = self.send(ask, Credential::Basic(&slot.value.header), caller).await?;
+        let judged = judge(ask, answer).await?;
+        drop(in_use);
+        self.metrics.attempt(ask.host, judged.verdict);
+        match judged.verdict {
+            Verdict::Accepted => slot.usage.accepted(clock::now()),
+            Verdict::Refused | Verdict::Doubtful | Verdict::NoEvidence => {}
+        }
+        Ok(judged)
+    }
+
+    /// Sends once; once more on a fresh connection if the peer provably processed nothing, or if a call that only
+    /// reads met a reused connection that closed before any answer.
+    pub(super) async fn send(
+        &self,
+        ask: &Ask,
+        credential: Credential<'_>,
+        caller: &Caller,
+    ) -> Result<(Response<Incoming>, InFlight), Failure> {
+        let mut connection = self.upstream.connection(ask.host).await.map_err(Failure::unsent)?;
+        let mut again = Again::Allowed;
+        loop {
+            if caller.is_gone() {
+                return Err(Failure::Caller(Fault::CallerGone));
+            }
+            let body = ask.body.body().ok_or(Failure::NotReplayable)?;
+            if !ask.only_reads() {
+                caller.must_finish();
+            }
+            let outgoing = inject::inject(&ask.stripped, ask.host, credential, body);
+            let under_way = connection.in_flight();
+            let error = match connection.send(outgoing).await {
+                Ok(answer) => return Ok((answer, under_way)),
+                Err(error) => error,
+            };
+            if let Some(fault) = ask.body.fault() {
+                return Err(Failure::Caller(fault));
+            }
+            if again == Again::Spent || !ask.may_be_sent_again(&error) {
+                return Err(Failure::of(error));
+            }
+            again = Again::Spent;
+            connection = self.upstream.fresh(ask.host).await.map_err(Failure::unsent)?;
+        }
+    }
+}
+
+/// Reads what must be read of an answer, and judges it. An answer about the request that broke off is a failure; a
+/// 401 that broke off is a 401 all the same.
+async fn judge(ask: &Ask, (answer, under_way): (Response<Incoming>, InFlight)) -> Result<Judged, Failure> {
+    let (head, body) = answer.into_parts();
+    let method = &ask.stripped.head().method;
+    let (opened, verdict) = match refusal::need(ask.endpoint, Scheme::Basic, method, head.status, &head.headers) {
+        Need::Nothing(verdict) => (Opened::read(body, under_way, 1, FIRST_PIECE).await, verdict),
+        Need::Body => {
+            let opened = Opened::read(body, under_way, refusal::LONGEST_JUDGED, JUDGING).await;
+            let bytes = opened.bytes();
+            let seen = match opened.end {
+                End::Complete => Seen::Complete(&bytes),
+                End::More | End::Broken(_) => Seen::Partial(&bytes),
+            };
+            let verdict = refusal::judge(ask.endpoint, Scheme::Basic, head.status, &head.headers, seen);
+            (opened, verdict)
+        }
+    };
+    match opened {
+        Opened { end: End::Broken(error), .. } if matches!(verdict, Verdict::Accepted | Verdict::NoEvidence) => Err(Failure::Broken(error)),
+        opened => Ok(Judged { head, opened, verdict }),
+    }
+}
