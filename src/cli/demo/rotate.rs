@@ -113,7 +113,7 @@ async fn steps(stage: &Stage, kind: Kind, beat: Duration, index: usize) -> Resul
             Step::Wait(_) | Step::Late(_) | Step::Overlap => pass(step.span(beat)).await,
         }
     }
-    Ok(())
+    stage.reads(&new).await
 }
 
 async fn pass(span: Duration) {
