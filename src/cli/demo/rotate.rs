@@ -110,7 +110,7 @@ async fn steps(stage: &Stage, kind: Kind, beat: Duration, index: usize) -> Resul
             }
             Step::File(secrets) => stage.write(&named(secrets)).await?,
             Step::Tear => stage.tear(&named(&[Which::New, Which::Old]))?,
-            Step::Wait(_) | Step::Late(_) | Step::Overlap => pass(step.span(beat)).await,
+            Step::Wait(_) | Step::Late(_) | Step::Overlap | Step::Settle => pass(step.span(beat)).await,
         }
     }
     stage.reads(&new).await
