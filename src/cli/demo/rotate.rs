@@ -23,8 +23,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// A demo of the default length has a beat of about a second; a shorter one is faster, a longer one has more
-    /// rotations. Faster than the least beat no provider is: a secret would be revoked while a request that another
-    /// one was refused for is still on its way to it.
+    /// rotations.
     pub(super) fn of(length: Duration) -> Self {
         Self { length, beat: (length / 16).clamp(Duration::from_millis(200), Duration::from_secs(1)) }
     }
@@ -111,10 +110,10 @@ async fn steps(stage: &Stage, kind: Kind, beat: Duration, index: usize) -> Resul
             }
             Step::File(secrets) => stage.write(&named(secrets)).await?,
             Step::Tear => stage.tear(&named(&[Which::New, Which::Old]))?,
-            Step::Wait(hundredths) | Step::Late(hundredths) => pass(beat * *hundredths / 100).await,
+            Step::Wait(_) | Step::Late(_) | Step::Overlap | Step::Settle => pass(step.span(beat)).await,
         }
     }
-    Ok(())
+    stage.reads(&new).await
 }
 
 async fn pass(span: Duration) {

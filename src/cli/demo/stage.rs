@@ -24,12 +24,16 @@ use crate::credentials::watch::Watching;
 use crate::emulator::{Control, Emulator, Options, Running};
 use crate::files;
 use crate::metrics::{FallbackOutcome, HoldOutcome, Metrics};
+use crate::secret::ApiSecret;
 use crate::shutdown::Shutdown;
 use crate::upstream::ProxyEnvironment;
 use crate::vonage::hosts::Host;
 
 /// The sidecar has nothing to drain when it is told to end: the callers are gone.
 const ENDING: Duration = Duration::from_secs(10);
+
+/// Longest wait until the sidecar has read a file.
+const READING: Duration = Duration::from_secs(10);
 
 /// All that runs beside the callers. Dropped, it ends.
 #[derive(Debug)]
@@ -102,6 +106,24 @@ impl Stage {
         let half = text.get(..text.len() * 2 / 3).unwrap_or_default();
         let torn = || -> io::Result<()> { OpenOptions::new().write(true).truncate(true).open(&self.file)?.write_all(half.as_bytes()) };
         torn().map_err(|error| cannot("the credentials file", &error))
+    }
+
+    /// Waits until the sidecar has read a file with this secret alone. Without it a busy machine could replace a file
+    /// that nobody has read yet, and with it the only mention of the live secret.
+    pub(super) async fn reads(&self, secret: &str) -> Result<(), Failure> {
+        let secret = ApiSecret::parse(secret).map_err(|error| cannot("a secret", &error))?;
+        let mut published = self.store.subscribe();
+        let is_alone = || {
+            let snapshot = self.store.load();
+            snapshot.account(KEY).is_some_and(|account| {
+                let mut listed = account.secrets.iter().filter(|slot| matches!(slot.place, Place::File(_)));
+                listed.next().is_some_and(|slot| slot.value.secret.same_as(&secret)) && listed.next().is_none()
+            })
+        };
+        // The store lives as long as `self`, so a wait never ends by its loss.
+        let read = async { while !is_alone() && published.changed().await.is_ok() {} };
+        let read = tokio::time::timeout(READING, read).await;
+        read.map_err(|elapsed| Failure::could_not_run("the sidecar does not read its credentials file").caused_by(&elapsed))
     }
 
     /// What callers and sidecar counted so far.
