@@ -16,6 +16,7 @@ mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
 mod deploy; // image, manifests, unit and compose file
+mod docs; // what people read is what the code does
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod support; // a sidecar with an emulator behind it, and callers
