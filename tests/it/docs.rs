@@ -73,8 +73,8 @@ fn blocks(language: &str) -> Vec<String> {
     while let Some(line) = lines.next() {
         let Some((margin, named)) = line.split_once("```").filter(|(margin, _)| margin.trim().is_empty()) else { continue };
         let block = lines.by_ref().take_while(|line| line.trim() != "```");
-        let text: String = block.map(|line| format!("{}\n", line.strip_prefix(margin).unwrap_or(line))).collect();
-        found.extend((named == language).then_some(text));
+        let text: Vec<&str> = block.map(|line| line.strip_prefix(margin).unwrap_or(line)).collect();
+        found.extend((named == language).then(|| text.join("\n") + "\n"));
     }
     found
 }
