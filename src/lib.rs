@@ -25,7 +25,7 @@
 //! | [`prove`] | asks Vonage about one held secret with a free call | `inject` and below |
 //! | [`inject`] | takes every credential of the caller off a request and puts exactly one of ours on | `upstream`, `vonage` |
 //! | [`upstream`] | connections to Vonage: pool, TLS, HTTP/1.1 and HTTP/2, egress proxy | `config`, `vonage` |
-//! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `config`, `vonage` and below |
+//! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `metrics`, `config`, `vonage` and below |
 //! | [`telemetry`], [`metrics`] | what is written down; what is counted | `config`, `vonage` |
 //! | [`config`] | `sidecar.toml`: what it may say, and the settings that come of it | `vonage` and below |
 //! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like | nothing of ours |
