@@ -64,6 +64,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     report::finish(outcome)
 }
 
+/// Whether these arguments, the first being the name of the program, are a use of it. Does nothing else: the examples
+/// of the documentation are held against it.
+pub fn understands(arguments: &[&str]) -> Result<(), String> {
+    Cli::try_parse_from(arguments).map(drop).map_err(|usage| usage.to_string())
+}
+
 fn execute(command: &Command) -> report::Outcome {
     match command {
         Command::Run(arguments) => run::execute(arguments),

@@ -24,17 +24,17 @@
 //! | [`admin`] | health, metrics, status and their page, on listeners of their own | `credentials`, `metrics` and below |
 //! | [`prove`] | asks Vonage about one held secret with a free call | `inject` and below |
 //! | [`inject`] | takes every credential of the caller off a request and puts exactly one of ours on | `upstream`, `vonage` |
-//! | [`upstream`] | connections to Vonage: pool, TLS, HTTP/1.1 and HTTP/2, egress proxy | `config`, `vonage`; of `inject` one type |
-//! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `config`, `vonage`, `files` |
+//! | [`upstream`] | connections to Vonage: pool, TLS, HTTP/1.1 and HTTP/2, egress proxy | `config`, `vonage` |
+//! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `metrics`, `config`, `vonage` and below |
+//! | [`telemetry`], [`metrics`] | what is written down; what is counted | `config`, `vonage` |
 //! | [`config`] | `sidecar.toml`: what it may say, and the settings that come of it | `vonage` and below |
 //! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like | nothing of ours |
-//! | [`metrics`], [`telemetry`] | what is counted; what is written down | `config`, `vonage` |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
-//! | [`files`], [`clock`], [`shutdown`], [`hardening`] | the only readers of files and of time; how the process ends; no core dumps | each other |
+//! | [`files`], [`clock`], [`shutdown`], [`hardening`] | the only readers of files and of time; how the process ends; no core dumps | `clock` |
 //! | [`emulator`] | a stateful Vonage, for tests and for trying things out | nothing that it is there to test |
 //!
-//! Arrows point down the table. The emulator stands apart: its checks of credentials are its own, or a test against
-//! it would prove nothing.
+//! Arrows point down the table; values, files and time are for all. The emulator stands apart: its checks of
+//! credentials are its own, or a test against it would prove nothing.
 //!
 //! # The way of a request
 //!

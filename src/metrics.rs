@@ -8,7 +8,7 @@
 //! The metrics (a test holds this list equal to what is printed):
 //!
 //! - `vonage_sidecar_requests_total` {endpoint, class}: requests answered, by row of the endpoint table and status class
-//! - `vonage_sidecar_request_duration_seconds`: from the head of a request to the end of its answer
+//! - `vonage_sidecar_request_duration_seconds`: from the head of a request to the head of its answer
 //! - `vonage_sidecar_attempts_total` {host, verdict}: requests sent to Vonage and judged
 //! - `vonage_sidecar_fallbacks_total` {outcome}: refusals, by what became of the second attempt
 //! - `vonage_sidecar_holds_total` {outcome}: requests that waited for a newer credentials file
@@ -332,7 +332,7 @@ fn add<M: Metric + Default + Clone>(registry: &mut Registry, name: &str, help: &
 
 fn duration(registry: &mut Registry) -> Histogram {
     let histogram = Histogram::new(DURATIONS);
-    registry.register("request_duration_seconds", "From the head of a request to the end of its answer", histogram.clone());
+    registry.register("request_duration_seconds", "From the head of a request to the head of its answer", histogram.clone());
     histogram
 }
 

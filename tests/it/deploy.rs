@@ -353,6 +353,40 @@ mod systemd {
     }
 }
 
+mod checks {
+    use super::*;
+
+    #[test]
+    fn the_checks_stop_at_the_first_failure_and_run_the_commands_of_the_readme() {
+        use std::os::unix::fs::PermissionsExt;
+        let script = root(".ci/run");
+        let text = std::fs::read_to_string(&script).unwrap();
+        assert_eq!(std::fs::metadata(&script).unwrap().permissions().mode() & 0o111, 0o111);
+        assert!(text.starts_with("#!/usr/bin/env bash\n") && text.contains("\nset -euo pipefail\n"));
+        let steps: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("step ")).collect();
+        for wanted in
+            ["cargo fmt --check", "-D warnings", "--document-private-items", "cargo test", "cargo run --release -- demo", "cargo audit"]
+        {
+            assert!(steps.iter().any(|step| step.contains(wanted)), "{wanted}");
+        }
+    }
+
+    /// With a cargo that fails at one step, nothing after it runs, and the script fails.
+    #[test]
+    fn a_failing_step_fails_the_whole() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = TempDir::new().unwrap();
+        let cargo = directory.path().join("cargo");
+        std::fs::write(&cargo, "#!/bin/sh\necho \"ran cargo $*\"\n[ \"$1\" != test ]\n").unwrap();
+        std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", directory.path().display());
+        let output = Command::new(root(".ci/run")).env_clear().env("PATH", path).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains("ran cargo test") && !said.contains("demo --seconds"), "{said}");
+    }
+}
+
 mod compose {
     use super::*;
 

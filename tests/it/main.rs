@@ -17,6 +17,7 @@ mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
 mod demo; // the demo keeps what it shows
 mod deploy; // image, manifests, unit and compose file
+mod docs; // what people read is what the code does
 mod emulator; // the emulated provider itself: answers, slots and lag, executions, faults
 mod fallback; // what the provider refuses is tried with the other secret, and nothing else is
 mod promise; // load while secrets rotate: none failed, none sent twice
