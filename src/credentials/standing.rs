@@ -84,15 +84,32 @@ struct Record {
     standing: Standing,
     moved: Option<Instant>,
     accepted: Option<Instant>,
+    /// When the latest accepted attempt was sent.
+    accepted_sent: Option<Instant>,
     /// The first of two acceptances that bring the first slot back.
     returning: Option<Instant>,
     probe_wait: Duration,
     probe_due: Option<Instant>,
 }
 
+impl Record {
+    /// What stays of it when its standing becomes good.
+    fn afresh(self) -> Self {
+        Self { accepted: self.accepted, accepted_sent: self.accepted_sent, ..Self::default() }
+    }
+}
+
 impl Default for Record {
     fn default() -> Self {
-        Self { standing: Standing::Untested, moved: None, accepted: None, returning: None, probe_wait: PROBE_FIRST, probe_due: None }
+        Self {
+            standing: Standing::Untested,
+            moved: None,
+            accepted: None,
+            accepted_sent: None,
+            returning: None,
+            probe_wait: PROBE_FIRST,
+            probe_due: None,
+        }
     }
 }
 
@@ -180,9 +197,9 @@ impl Standings {
         refusals.filter_map(|(_, record)| record.moved).min()
     }
 
-    /// Whether `uid` was accepted at `host` after `since`.
+    /// Whether an attempt with `uid` at `host` that was sent after `since` was accepted.
     pub fn accepted_since(&self, uid: Uid, host: Host, since: Instant) -> bool {
-        self.record(uid, host).accepted.is_some_and(|at| at > since)
+        self.record(uid, host).accepted_sent.is_some_and(|sent| sent > since)
     }
 
     /// Whether `uid` was accepted at `host` within `span`.
@@ -203,7 +220,10 @@ impl Standings {
             return Moved::No;
         }
         match lesson {
-            Lesson::Accepted => self.accept(uid, host, record, file, now),
+            Lesson::Accepted => {
+                let accepted_sent = record.accepted_sent.max(Some(sent));
+                self.accept(uid, host, Record { accepted_sent, ..record }, file, now)
+            }
             Lesson::RefusedPaired | Lesson::ProbeRefused => self.settle(uid, host, Standing::Refused, now),
             Lesson::RefusedAlone if record.standing == Standing::Refused => Moved::No,
             Lesson::RefusedAlone => self.settle(uid, host, Standing::Suspect, now),
@@ -237,7 +257,7 @@ impl Standings {
             return Moved::No;
         }
         let from = record.standing;
-        self.records.insert((uid, host), Record { standing: Standing::Good, moved: Some(now), accepted: Some(now), ..Record::default() });
+        self.records.insert((uid, host), Record { standing: Standing::Good, moved: Some(now), ..record.afresh() });
         Moved::To { from, to: Standing::Good }
     }
 

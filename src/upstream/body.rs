@@ -240,6 +240,10 @@ pub enum Arrived {
     Partly(Tee),
 }
 
+/// A body up to this size, in bytes, is kept beside no copy and counts for no memory: it lies in the buffer that its head
+/// was read into anyway.
+const SMALL: usize = 8 * 1024;
+
 /// Looks once at what has come of a body, without waiting: a small one needs no copy beside the stream.
 pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Arrived {
     let length = http_body::Body::size_hint(&incoming).exact();
@@ -253,7 +257,7 @@ pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memor
     };
     let is_whole = length.is_some() && http_body::Body::is_end_stream(&incoming);
     match frame.into_data() {
-        Ok(data) if is_whole && data.len() <= limit => Arrived::Whole(data),
+        Ok(data) if is_whole && data.len() <= limit.min(SMALL) => Arrived::Whole(data),
         Ok(data) => Arrived::Partly(Tee::of_length(incoming, length, limit, idle, memory).begin_with(Frame::data(data))),
         Err(frame) => Arrived::Partly(Tee::of_length(incoming, length, limit, idle, memory).begin_with(frame)),
     }
