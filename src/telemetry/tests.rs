@@ -1,3 +1,5 @@
+//! What is written down, and what never is.
+
 use std::sync::{Mutex, PoisonError};
 
 use tracing_subscriber::fmt::writer::BoxMakeWriter;

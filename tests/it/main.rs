@@ -18,3 +18,4 @@ mod config_files; // the files under config/ say what the code does
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod support; // a sidecar with an emulator behind it, and callers
+mod tidy; // the sources themselves: heads, lengths, arrows, words
