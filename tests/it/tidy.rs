@@ -108,9 +108,9 @@ fn no_file_is_longer_than_it_can_be_read() {
         ("src/admin/status.rs", "one document, field by field with its documentation"),
     ];
     let limit = |source: &Source| if source.is_test() { 450 } else { 400 };
-    let long = sources().into_iter().filter(|source| {
-        source.text.lines().count() > limit(source) && !longer.iter().any(|(path, _reason)| source.path == *path)
-    });
+    let long = sources()
+        .into_iter()
+        .filter(|source| source.text.lines().count() > limit(source) && !longer.iter().any(|(path, _reason)| source.path == *path));
     none("split the file where its duty splits", long.map(|source| format!("{}: {} lines", source.path, source.text.lines().count())));
 }
 
@@ -188,23 +188,46 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "admin", "proxy", "prove", "emulator", "upstream", "credentials", "config", "telemetry", "metrics", "vonage", "files",
-            "hardening", "shutdown", "problem", "secret", "clock",
+            "app",
+            "admin",
+            "proxy",
+            "prove",
+            "emulator",
+            "upstream",
+            "credentials",
+            "config",
+            "telemetry",
+            "metrics",
+            "vonage",
+            "files",
+            "hardening",
+            "shutdown",
+            "problem",
+            "secret",
+            "clock",
         ],
     ),
     (
         "app",
         &[
-            "admin", "proxy", "prove", "upstream", "credentials", "config", "metrics", "vonage", "files", "shutdown", "problem", "secret",
+            "admin",
+            "proxy",
+            "prove",
+            "upstream",
+            "credentials",
+            "config",
+            "metrics",
+            "vonage",
+            "files",
+            "shutdown",
+            "problem",
+            "secret",
             "clock",
         ],
     ),
     ("emulator", &["clock"]),
     ("admin", &["credentials", "config", "metrics", "vonage", "shutdown", "secret", "clock"]),
-    (
-        "proxy",
-        &["prove", "inject", "upstream", "credentials", "config", "telemetry", "metrics", "vonage", "shutdown", "secret", "clock"],
-    ),
+    ("proxy", &["prove", "inject", "upstream", "credentials", "config", "telemetry", "metrics", "vonage", "shutdown", "secret", "clock"]),
     ("prove", &["inject", "upstream", "credentials", "metrics", "vonage", "clock"]),
     ("inject", &["upstream", "vonage"]),
     ("upstream", &["config", "vonage", "clock"]),
