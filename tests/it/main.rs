@@ -16,6 +16,7 @@ mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod commands; // check and explain: what they say and how they end
 mod config_files; // the files under config/ say what the code does
+mod guard; // what no caller reaches, however it asks
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod running; // the process: start, signals, drain
