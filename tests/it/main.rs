@@ -18,6 +18,7 @@ mod commands; // check and explain: what they say and how they end
 mod config_files; // the files under config/ say what the code does
 mod guard; // what no caller reaches, however it asks
 mod promise; // load while secrets rotate: none failed, none sent twice
+mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod running; // the process: start, signals, drain
 mod support; // a sidecar with an emulator behind it, and callers

@@ -148,16 +148,12 @@ impl Process {
 
     /// Waits for a line on standard error that holds this, and returns it.
     pub async fn says(&self, words: &str) -> String {
-        let mut err = self.err.clone();
-        let line = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            text.split_inclusive('\n').find(|line| line.ends_with('\n') && line.contains(words)).map(str::to_owned)
-        };
-        let found = tokio::time::timeout(PATIENCE, err.wait_for(|bytes| line(bytes).is_some())).await;
-        match found {
-            Ok(Ok(bytes)) => line(&bytes).unwrap(),
-            Ok(Err(_)) | Err(_) => panic!("never said {words}: {}", String::from_utf8_lossy(&self.err.borrow())),
-        }
+        line_with(self.err.clone(), words).await
+    }
+
+    /// The same on standard output.
+    pub async fn prints(&self, words: &str) -> String {
+        line_with(self.out.clone(), words).await
     }
 
     /// Everything it has written so far, to standard output and to standard error.
@@ -180,6 +176,17 @@ impl Process {
     pub fn runs(&self) -> bool {
         self.code.borrow().is_none()
     }
+}
+
+async fn line_with(mut pipe: watch::Receiver<Vec<u8>>, words: &str) -> String {
+    let line = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.split_inclusive('\n').find(|line| line.ends_with('\n') && line.contains(words)).map(str::to_owned)
+    };
+    if let Ok(Ok(bytes)) = tokio::time::timeout(PATIENCE, pipe.wait_for(|bytes| line(bytes).is_some())).await {
+        return line(&bytes).unwrap();
+    }
+    panic!("never said {words}: {}", String::from_utf8_lossy(&pipe.borrow()));
 }
 
 /// What comes out of a pipe, read until its end by a thread of its own.
