@@ -87,9 +87,9 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         proofs,
     };
     if arguments.json {
-        json(&report)?
+        json(&report)?;
     } else {
-        text(&report, checked.settings.is_some(), checked.parsed.as_ref(), &checked.problems)?
+        text(&report, checked.settings.is_some(), checked.parsed.as_ref(), &checked.problems)?;
     }
     Ok(if errors == 0 && unproven == 0 { Exit::Done } else { Exit::No })
 }
@@ -110,7 +110,10 @@ struct Checked {
 /// Looks at both files, also when the first cannot be used: whoever mends one wants to know about the other.
 fn checked(found: Found, given: Option<&Path>) -> Checked {
     let (path, settings, named, problems) = match found {
-        Found::Usable(Located { path, settings, warnings }) => (path, Some(settings), None, warnings),
+        Found::Usable(located) => {
+            let Located { path, settings, warnings } = *located;
+            (path, Some(settings), None, warnings)
+        }
         Found::Unusable(Unusable { path, problems, credentials }) => (Some(path), None, credentials, Some(problems)),
     };
     let mut problems: Vec<Problem> = problems.map(Problems::sorted).unwrap_or_default();

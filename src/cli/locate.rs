@@ -29,7 +29,7 @@ pub struct Location {
 #[derive(Debug)]
 pub enum Found {
     /// They can be used.
-    Usable(Located),
+    Usable(Box<Located>),
     /// The file is there and says something wrong.
     Unusable(Unusable),
 }
@@ -60,7 +60,7 @@ impl Location {
     /// Finds the file and reads it; settings that cannot be used are a failure with everything that is wrong.
     pub fn settings(&self) -> Result<Located, Failure> {
         match self.find()? {
-            Found::Usable(located) => Ok(located),
+            Found::Usable(located) => Ok(*located),
             Found::Unusable(Unusable { problems, .. }) => {
                 let failure = Failure::could_not_run("the settings cannot be used");
                 let failure = problems.sorted().iter().fold(failure, Failure::because);
@@ -91,7 +91,7 @@ fn search(places: &[&str]) -> Result<Found, Failure> {
             Err(error) => return Err(unreadable(&error)),
         }
     }
-    Ok(Found::Usable(Located { path: None, settings: Settings::default(), warnings: None }))
+    Ok(usable(Located { path: None, settings: Settings::default(), warnings: None }))
 }
 
 fn read(path: &Path) -> Result<String, FileError> {
@@ -102,11 +102,15 @@ fn read(path: &Path) -> Result<String, FileError> {
 
 fn parse(path: &Path, text: &str) -> Found {
     match config::parse(path, text) {
-        Ok((settings, warnings)) => Found::Usable(Located { path: Some(path.to_path_buf()), settings, warnings: Some(warnings) }),
+        Ok((settings, warnings)) => usable(Located { path: Some(path.to_path_buf()), settings, warnings: Some(warnings) }),
         Err(problems) => {
             Found::Unusable(Unusable { path: path.to_path_buf(), problems, credentials: config::credentials_file(path, text) })
         }
     }
+}
+
+fn usable(located: Located) -> Found {
+    Found::Usable(Box::new(located))
 }
 
 fn unreadable(error: &FileError) -> Failure {

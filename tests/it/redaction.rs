@@ -41,7 +41,7 @@ fn forms(value: &str) -> Vec<String> {
     let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
     let percent = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
     let form: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = value.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let list = format!("{:?}", value.as_bytes());
     let mut forms = vec![
         value.to_owned(),
@@ -136,7 +136,13 @@ impl House {
             (Method::POST, "/sms/xml".to_owned(), format!("Basic {pair}"), form_type, form.clone()),
             (Method::POST, "/verify/json".to_owned(), String::new(), "application/json", json.clone()),
             (Method::POST, "/verify/json".to_owned(), String::new(), "application/json", json[..json.len() - 1].to_owned()),
-            (Method::GET, format!("/ni/basic/json?number=447700900000&api_key={KEY}&api_secret={percent}"), String::new(), "", String::new()),
+            (
+                Method::GET,
+                format!("/ni/basic/json?number=447700900000&api_key={KEY}&api_secret={percent}"),
+                String::new(),
+                "",
+                String::new(),
+            ),
             (Method::GET, format!("/account/numbers/{KEY}/{percent}"), String::new(), "", String::new()),
             (Method::GET, format!("/account//numbers/{KEY}/{percent}"), String::new(), "", String::new()),
             (Method::POST, format!("/account/settings/{KEY}/{percent}"), String::new(), "", String::new()),
@@ -145,7 +151,13 @@ impl House {
             (Method::GET, format!("/no;s={percent}/such%3Fapi_secret={percent}"), format!("Basic {pair}"), "", String::new()),
             (Method::GET, format!("/accounts/{KEY}/secrets"), format!("Basic {pair}"), "", String::new()),
             (Method::POST, "/v1/calls".to_owned(), format!("Bearer {value}"), "application/json", "{}".to_owned()),
-            (Method::GET, format!("/account/get-balance?api_key=other000&api_secret={escaped}"), format!("Basic {pair}"), "", String::new()),
+            (
+                Method::GET,
+                format!("/account/get-balance?api_key=other000&api_secret={escaped}"),
+                format!("Basic {pair}"),
+                "",
+                String::new(),
+            ),
             (Method::GET, format!("/account/get-balance?api_key=other000&api_secret={escaped}"), String::new(), "", String::new()),
         ] {
             let mut call = request(method.clone(), &target, content_type, Bytes::from(body));
@@ -247,12 +259,18 @@ fn broken() -> Vec<String> {
         format!("[[account]]\napi_key = \"{KEY}\"\nsecrets = [\"{one}]\n"),
         format!("[[account]]\napi_key = {one}\nsecrets = \"{two}\" \"{three}\"\n"),
         format!("{{\"api_key\": \"{KEY}\", \"api_secret\": \"{one}\" \"{two}\"}}"),
-        format!("{{\"api_key\": \"{KEY}\", \"api_secret\": \"{one}\", \"api_secret_previous\": {{\"{two}\": \"{three}\"}}, \"{four}\": \"{one}\"}}"),
+        format!(
+            "{{\"api_key\": \"{KEY}\", \"api_secret\": \"{one}\", \"api_secret_previous\": {{\"{two}\": \"{three}\"}}, \"{four}\": \"{one}\"}}"
+        ),
         format!("[[account]]\napi_key = \"{one} {two}\"\nsecrets = [\"{three} with a space\"]\nprimary = \"{four}:\"\n"),
         format!("[[account]]\napi_key = \"{KEY}\"\nsecrets = [{{ vaule = \"{one}\" }}, {{ value = 1, id = \"{two} {three}\" }}]\n"),
         format!("[[account]]\napi_key = \"{KEY}\"\nsecrets = [\"{one}\", \"{two}\", \"{three}\"]\nsignature_method = \"{four}\"\n"),
-        format!("[[account]]\napi_key = \"{KEY}\"\nsecrets = [{{ value = \"{one}\", created_at = \"{two}\" }}]\n[account.\"{three}\"]\nx = 1\n"),
-        format!("api_key = \"{KEY}\"\napi_secret = \"{one}\"\n{two} = \"{three}\"\n[[application]]\nid = \"{four} x\"\nprivate_keys = [\"-----BEGIN {three}\"]\n"),
+        format!(
+            "[[account]]\napi_key = \"{KEY}\"\nsecrets = [{{ value = \"{one}\", created_at = \"{two}\" }}]\n[account.\"{three}\"]\nx = 1\n"
+        ),
+        format!(
+            "api_key = \"{KEY}\"\napi_secret = \"{one}\"\n{two} = \"{three}\"\n[[application]]\nid = \"{four} x\"\nprivate_keys = [\"-----BEGIN {three}\"]\n"
+        ),
         format!("api_key = \"{KEY}\"\nsecrets = [{{ file = \"{one}\" }}, {{ file = \"old-secret/{two}\" }}]\n"),
         format!("{one}\n"),
         String::new(),
@@ -266,8 +284,18 @@ async fn nothing_that_is_emitted_holds_a_secret_in_any_form() {
         house.call("served", value, "").await;
         house.malformed(value).await;
     }
-    for fault in ["refused", "status=503", "empty-401", "proxy-page", "reset-after", "reset-mid-body", "garbage-before", "close-before", "gzip", "throttled=1"]
-    {
+    for fault in [
+        "refused",
+        "status=503",
+        "empty-401",
+        "proxy-page",
+        "reset-after",
+        "reset-mid-body",
+        "garbage-before",
+        "close-before",
+        "gzip",
+        "throttled=1",
+    ] {
         house.call(fault, PLACEHOLDER, fault).await;
     }
     house.call("silence", LIVE, "reset-before").await;

@@ -1,5 +1,4 @@
 //! `run` as a process: how it starts, what signals do, how it ends without failing a request.
-#![expect(clippy::disallowed_methods, reason = "the files under test are ours and go away")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

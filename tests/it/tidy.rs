@@ -51,7 +51,9 @@ fn walk(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_file() {
         found.push(path.to_path_buf());
     } else if path.is_dir() {
-        std::fs::read_dir(path).unwrap().for_each(|entry| walk(&entry.unwrap().path(), found));
+        for entry in std::fs::read_dir(path).unwrap() {
+            walk(&entry.unwrap().path(), found);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -114,12 +114,12 @@ pub struct Process {
     pub admin: Vec<SocketAddr>,
     out: watch::Receiver<Vec<u8>>,
     err: watch::Receiver<Vec<u8>>,
-    code: watch::Receiver<Option<Option<i32>>>,
+    ended: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.code.borrow().is_none() && kill_process(self.pid, Signal::KILL).is_err() {
+        if self.ended.borrow().is_none() && kill_process(self.pid, Signal::KILL).is_err() {
             // It has just ended.
         }
     }
@@ -130,9 +130,9 @@ impl Process {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = Pid::from_child(&child);
         let (out, err) = (collected(child.stdout.take().unwrap()), collected(child.stderr.take().unwrap()));
-        let (ended, code) = watch::channel(None);
-        std::thread::spawn(move || ended.send_replace(Some(child.wait().unwrap().code())));
-        Self { pid, data: Vec::new(), admin: Vec::new(), out, err, code }
+        let (tell, ended) = watch::channel(None);
+        std::thread::spawn(move || tell.send_replace(Some(child.wait().unwrap())));
+        Self { pid, data: Vec::new(), admin: Vec::new(), out, err, ended }
     }
 
     /// Waits until it says where it listens.
@@ -167,14 +167,14 @@ impl Process {
 
     /// Waits for its end and returns its exit code.
     pub async fn ends(&self) -> Option<i32> {
-        let mut code = self.code.clone();
-        let ended = tokio::time::timeout(PATIENCE, code.wait_for(Option::is_some)).await;
-        ended.expect("it did not end").unwrap().unwrap()
+        let mut ended = self.ended.clone();
+        let status = tokio::time::timeout(PATIENCE, ended.wait_for(Option::is_some)).await;
+        status.expect("it did not end").unwrap().unwrap().code()
     }
 
     /// Whether it still runs.
     pub fn runs(&self) -> bool {
-        self.code.borrow().is_none()
+        self.ended.borrow().is_none()
     }
 }
 
