@@ -29,6 +29,17 @@ pub fn parse(path: &Path, text: &str) -> Result<(Settings, Problems), Problems> 
     validate::settings(path, text, file::read(path, text)?)
 }
 
+/// Where a text says that the credentials are, also when the rest of it cannot be used; none when it is not TOML. So
+/// that both files can be checked at once.
+pub fn credentials_file(path: &Path, text: &str) -> Option<PathBuf> {
+    let settings: toml::Table = text.strip_prefix('\u{feff}').unwrap_or(text).parse().ok()?;
+    let directory = path.parent().unwrap_or_else(|| Path::new(""));
+    match settings.get("credentials").and_then(|credentials| credentials.get("file")) {
+        None => Some(directory.join(Settings::default().credentials.file)),
+        Some(file) => file.as_str().map(|file| directory.join(file)),
+    }
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {

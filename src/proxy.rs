@@ -223,7 +223,7 @@ impl Proxy {
         let path = SafePath::new(&told.path, told.endpoint.map(|endpoint| endpoint.path));
         tracing::info!(
             target: "vonage_sidecar::access",
-            method = %told.method,
+            method = guard::name(&told.method),
             path = %path,
             endpoint = told.endpoint.map_or("none", |endpoint| endpoint.name),
             host = told.host.map_or("", crate::vonage::hosts::Host::name),

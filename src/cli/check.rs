@@ -2,19 +2,19 @@
 //!
 //! Every problem at once, as `file:line:column field what (hint)`. Exit 1 when something is wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::locate::Location;
+use super::locate::{Found, Located, Location, Unusable};
 use super::report::{self, Exit, Failure, Outcome};
 use super::{run, surroundings};
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Modes, Settings};
 use crate::credentials::file::Parsed;
 use crate::credentials::{Snapshot, file, linger, name_of, read};
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, Problems, Severity};
 use crate::prove::{self, Proof};
 use crate::upstream::Upstream;
 use crate::vonage::probe;
@@ -39,7 +39,7 @@ pub(super) struct Arguments {
 struct Report {
     schema: u32,
     settings: Option<String>,
-    credentials: String,
+    credentials: Option<String>,
     errors: usize,
     warnings: usize,
     problems: Vec<Told>,
@@ -69,39 +69,65 @@ struct Row {
 
 /// Checks and tells.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
-    let located = arguments.location.settings().map_err(|failure| failure.ending_with(Exit::No))?;
-    let mut settings = located.settings;
-    if let Some(file) = arguments.credentials.as_ref().filter(|file| !file.as_os_str().is_empty()) {
-        settings.credentials.file.clone_from(file);
-    }
-    let mut problems: Vec<Problem> = located.warnings.map(crate::problem::Problems::sorted).unwrap_or_default();
-    let parsed = credentials(&settings, &mut problems);
-    let proofs = match (&parsed, arguments.online) {
-        (Some(parsed), true) => Some(online(&settings, parsed.clone())?),
-        (Some(_) | None, false) | (None, true) => None,
+    let found = arguments.location.find().map_err(|failure| failure.ending_with(Exit::No))?;
+    let checked = checked(found, arguments.credentials.as_deref().filter(|file| !file.as_os_str().is_empty()));
+    let proofs = match (&checked.settings, &checked.parsed, arguments.online) {
+        (Some(settings), Some(parsed), true) => Some(online(settings, parsed.clone())?),
+        (Some(_) | None, Some(_) | None, true | false) => None,
     };
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let unproven = proofs.iter().flatten().filter(|row| row.result != Proof::Accepted.word()).count();
     let report = Report {
         schema: 1,
-        settings: located.path.map(|path| path.display().to_string()),
-        credentials: settings.credentials.file.display().to_string(),
+        settings: checked.path.map(|path| path.display().to_string()),
+        credentials: checked.file.map(|path| path.display().to_string()),
         errors,
-        warnings: problems.len() - errors,
-        problems: problems.iter().map(told).collect(),
+        warnings: checked.problems.len() - errors,
+        problems: checked.problems.iter().map(told).collect(),
         proofs,
     };
     if arguments.json {
         json(&report)?;
     } else {
-        text(&report, parsed.as_ref(), &problems)?;
+        text(&report, checked.settings.is_some(), checked.parsed.as_ref(), &checked.problems)?;
     }
     Ok(if errors == 0 && unproven == 0 { Exit::Done } else { Exit::No })
 }
 
-fn credentials(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Parsed> {
-    let path = &settings.credentials.file;
-    let picture = match read::picture(path, settings.credentials.modes) {
+/// Both files, looked at.
+struct Checked {
+    /// The settings file; none when everything has its default.
+    path: Option<PathBuf>,
+    /// What it says; none when it cannot be used.
+    settings: Option<Settings>,
+    /// The credentials file; none when settings that cannot be used do not say where it is.
+    file: Option<PathBuf>,
+    /// What that says; none when it cannot be used.
+    parsed: Option<Parsed>,
+    problems: Vec<Problem>,
+}
+
+/// Looks at both files, also when the first cannot be used: whoever mends one wants to know about the other.
+fn checked(found: Found, given: Option<&Path>) -> Checked {
+    let (path, settings, named, problems) = match found {
+        Found::Usable(located) => {
+            let Located { path, settings, warnings } = *located;
+            (path, Some(settings), None, warnings)
+        }
+        Found::Unusable(Unusable { path, problems, credentials }) => (Some(path), None, credentials, Some(problems)),
+    };
+    let mut problems: Vec<Problem> = problems.map(Problems::sorted).unwrap_or_default();
+    let (said, modes) = match &settings {
+        Some(settings) => (Some(settings.credentials.file.clone()), settings.credentials.modes),
+        None => (named, Settings::default().credentials.modes),
+    };
+    let file = given.map(Path::to_path_buf).or(said);
+    let parsed = file.as_deref().and_then(|file| credentials(file, modes, &mut problems));
+    Checked { path, settings, file, parsed, problems }
+}
+
+fn credentials(path: &Path, modes: Modes, problems: &mut Vec<Problem>) -> Option<Parsed> {
+    let picture = match read::picture(path, modes) {
         Ok(picture) => picture,
         Err(unreadable) => {
             problems.extend(unreadable.problem(path).sorted());
@@ -167,24 +193,22 @@ fn json(report: &Report) -> Result<(), Failure> {
     report::data(&format!("{text}\n"))
 }
 
-fn text(report: &Report, parsed: Option<&Parsed>, problems: &[Problem]) -> Result<(), Failure> {
+fn text(report: &Report, usable: bool, parsed: Option<&Parsed>, problems: &[Problem]) -> Result<(), Failure> {
     let mut lines: Vec<String> = Vec::new();
     for problem in problems {
         let severity = if problem.severity == Severity::Error { "error" } else { "warning" };
         lines.push(format!("{severity}: {problem}"));
     }
-    lines.push(format!("settings:    {}", report.settings.as_deref().unwrap_or("none, everything has its default")));
-    lines.push(match parsed {
-        Some(parsed) => {
+    let settings = report.settings.as_deref().unwrap_or("none, everything has its default");
+    lines.push(format!("settings:    {settings}{}", if usable { "" } else { ", cannot be used" }));
+    let file = report.credentials.as_deref();
+    lines.push(match (file, parsed) {
+        (Some(file), Some(parsed)) => {
             let secrets: usize = parsed.accounts.iter().map(|account| account.secrets.len()).sum();
-            format!(
-                "credentials: {}, {} with {}",
-                report.credentials,
-                counted(parsed.accounts.len(), "account"),
-                counted(secrets, "secret")
-            )
+            format!("credentials: {file}, {} with {}", counted(parsed.accounts.len(), "account"), counted(secrets, "secret"))
         }
-        None => format!("credentials: {}, cannot be used", report.credentials),
+        (Some(file), None) => format!("credentials: {file}, cannot be used"),
+        (None, _) => "credentials: not looked at, since the settings do not say where they are".to_owned(),
     });
     if let Some(proofs) = &report.proofs {
         let width = |column: fn(&Row) -> &str| proofs.iter().map(|row| column(row).len()).max().unwrap_or(0);

@@ -25,6 +25,26 @@ pub struct Location {
     config: Option<OsString>,
 }
 
+/// What was found where the settings are.
+#[derive(Debug)]
+pub enum Found {
+    /// They can be used.
+    Usable(Box<Located>),
+    /// The file is there and says something wrong.
+    Unusable(Unusable),
+}
+
+/// A settings file that cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// The file.
+    pub path: PathBuf,
+    /// Everything that is wrong with it.
+    pub problems: Problems,
+    /// The credentials file, as far as the settings still say where it is.
+    pub credentials: Option<PathBuf>,
+}
+
 /// Settings and where they came from.
 #[derive(Debug)]
 pub struct Located {
@@ -37,29 +57,41 @@ pub struct Located {
 }
 
 impl Location {
-    /// Finds the file and reads it.
+    /// Finds the file and reads it; settings that cannot be used are a failure with everything that is wrong.
     pub fn settings(&self) -> Result<Located, Failure> {
+        match self.find()? {
+            Found::Usable(located) => Ok(*located),
+            Found::Unusable(Unusable { problems, .. }) => {
+                let failure = Failure::could_not_run("the settings cannot be used");
+                let failure = problems.sorted().iter().fold(failure, Failure::because);
+                Err(failure.hint("config/sidecar.toml of the sources documents every setting; vonage-sidecar check looks at both files"))
+            }
+        }
+    }
+
+    /// Finds the file and reads it.
+    pub fn find(&self) -> Result<Found, Failure> {
         match self.config.as_deref().map(Path::new) {
             // An empty variable is how a container's manifest says "not set".
             None => search(&PLACES),
             Some(path) if path.as_os_str().is_empty() => search(&PLACES),
             Some(path) => match read(path) {
-                Ok(text) => parse(path, &text),
+                Ok(text) => Ok(parse(path, &text)),
                 Err(error) => Err(unreadable(&error).hint("--config or VONAGE_SIDECAR_CONFIG names this file")),
             },
         }
     }
 }
 
-fn search(places: &[&str]) -> Result<Located, Failure> {
+fn search(places: &[&str]) -> Result<Found, Failure> {
     for path in places.iter().map(Path::new) {
         match read(path) {
-            Ok(text) => return parse(path, &text),
+            Ok(text) => return Ok(parse(path, &text)),
             Err(FileError { failure: files::Failure::Missing, .. }) => {}
             Err(error) => return Err(unreadable(&error)),
         }
     }
-    Ok(Located { path: None, settings: Settings::default(), warnings: None })
+    Ok(usable(Located { path: None, settings: Settings::default(), warnings: None }))
 }
 
 fn read(path: &Path) -> Result<String, FileError> {
@@ -68,14 +100,17 @@ fn read(path: &Path) -> Result<String, FileError> {
     Ok(String::from_utf8_lossy(&contents.bytes).into_owned())
 }
 
-fn parse(path: &Path, text: &str) -> Result<Located, Failure> {
+fn parse(path: &Path, text: &str) -> Found {
     match config::parse(path, text) {
-        Ok((settings, warnings)) => Ok(Located { path: Some(path.to_path_buf()), settings, warnings: Some(warnings) }),
+        Ok((settings, warnings)) => usable(Located { path: Some(path.to_path_buf()), settings, warnings: Some(warnings) }),
         Err(problems) => {
-            let failure = Failure::could_not_run("the settings cannot be used");
-            Err(problems.sorted().iter().fold(failure, Failure::because))
+            Found::Unusable(Unusable { path: path.to_path_buf(), problems, credentials: config::credentials_file(path, text) })
         }
     }
+}
+
+fn usable(located: Located) -> Found {
+    Found::Usable(Box::new(located))
 }
 
 fn unreadable(error: &FileError) -> Failure {

@@ -117,6 +117,7 @@ impl Unreadable {
     pub fn problem(&self, path: &Path) -> Problems {
         let (position, hint) = match self {
             Self::File(Failure::Missing) if path.is_symlink() => (None, "it is a symlink that points to nothing"),
+            Self::File(Failure::Missing) => (None, "config/credentials.example.toml of the sources is one to start from"),
             Self::NotText { at, .. } => (Some(*at), ""),
             Self::Mode(_) => (None, "chmod 0640 or less"),
             Self::File(_) | Self::Empty { .. } | Self::TooMuch | Self::Restless => (None, ""),

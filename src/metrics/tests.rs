@@ -1,3 +1,5 @@
+//! The metrics page is complete, and what left the file leaves the page.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;

@@ -118,6 +118,10 @@ impl Fault {
         let remedy = match self {
             // It knows the cause and what to do about it.
             Self::Connect(error) => Cow::Owned(error.to_string()),
+            // It knows which part: its name is one of ours, never the caller's.
+            Self::Management(part) => {
+                Cow::Owned(format!("{remedy}, or open it with allow = [\"{part}\"] at this listener in sidecar.toml"))
+            }
             _others => Cow::Borrowed(remedy),
         };
         Description { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, what, remedy }
@@ -159,7 +163,7 @@ impl Fault {
                 421,
                 "host_foreign",
                 "the Host header names neither this machine nor a Vonage host",
-                "use localhost or 127.0.0.1 in the base URL, or add the name to allowed_hosts of the listener",
+                "use localhost or 127.0.0.1 in the base URL, or add the name to allowed_hosts of the listener in sidecar.toml",
             ),
             Self::Browser => (
                 403,
@@ -170,8 +174,8 @@ impl Fault {
             Self::PathAmbiguous => (
                 400,
                 "path_ambiguous",
-                "the path means one thing as it is written and another when it is resolved",
-                "write the path in its plain form",
+                "the path means one thing as it is written and another once it is decoded and resolved",
+                "write the path plainly: without dot segments, doubled slashes, ';' and escaped '/', '?' or '#'",
             ),
             Self::Framing => (
                 400,
@@ -180,9 +184,7 @@ impl Fault {
                 "send either one Content-Length or Transfer-Encoding: chunked",
             ),
             Self::Expectation => (417, "expectation_failed", "only the expectation 100-continue is known", "remove the Expect header"),
-            Self::Upgrade => {
-                (501, "upgrade_not_supported", "protocol upgrades are not passed on", "connect to the provider directly for WebSockets")
-            }
+            Self::Upgrade => (501, "upgrade_not_supported", "WebSockets are not passed on", "connect to Vonage directly for WebSockets"),
             Self::BodyTooLong => (413, "body_too_long", "the body is longer than any Vonage API takes", "send less"),
             Self::BodyTooLongToRead => (
                 413,
@@ -203,8 +205,8 @@ impl Fault {
             Self::Management(_) => (
                 403,
                 "management_plane",
-                "this call makes or changes credentials or who pays, which apps may not do here",
-                "call the provider directly with an operator's credentials, or allow this part by name in the listener's allow",
+                "this call can make or change credentials, or who pays: apps may not do that through the sidecar",
+                "call Vonage directly with an operator's credentials",
             ),
             Self::KeysDiffer => (400, "keys_differ", "the request names two different API keys", "name one API key on a request"),
             Self::KeyUnknown => (
@@ -218,14 +220,14 @@ impl Fault {
             Self::Scheme => (
                 501,
                 "scheme_not_supported",
-                "this endpoint takes a credential of a kind that this version does not inject",
-                "call the provider directly for this endpoint",
+                "this endpoint takes no API key and secret in a header, only a credential that this version does not inject",
+                "call Vonage directly for this endpoint; vonage-sidecar explain METHOD PATH shows what it takes",
             ),
             Self::NoCredentials => (
                 503,
                 "no_credentials",
                 "no valid credentials file has been read yet",
-                "see /status on the admin address, or run vonage-sidecar check",
+                "run vonage-sidecar check, which says what is wrong with the file; /status on the admin address says it as well",
             ),
             Self::Connect(error) => (connect_status(error), error.code(), "Vonage could not be reached; nothing was sent", ""),
             Self::Send(error @ SendError::NotProcessed(_)) => {

@@ -84,6 +84,14 @@ pub fn admit(mut head: Parts, listen: &Listen, framing: RawFraming) -> Result<Ad
     Ok(Admitted { head, path, chosen })
 }
 
+/// A method as it may be written down. One that HTTP does not name is any text of the caller's.
+pub fn name(method: &Method) -> &str {
+    match self::method(method) {
+        Ok(()) | Err(Fault::MethodNever) => method.as_str(),
+        Err(_unknown) => "other",
+    }
+}
+
 fn method(method: &Method) -> Result<(), Fault> {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => Ok(()),

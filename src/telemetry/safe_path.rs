@@ -1,7 +1,8 @@
 //! A caller's path as it may be written down.
 //!
 //! Invariants: no query, no credential, nothing that ends a line or moves a cursor, never more than [`LONGEST`]
-//! bytes. A row that carries its credential in the path shows its template instead.
+//! bytes. A row that carries its credential in the path shows its template instead. Of a path that no row describes
+//! to its end, only words are shown: older calls of the provider take key and secret as segments almost anywhere.
 
 use std::fmt::{self, Write};
 
@@ -15,18 +16,52 @@ const SECRET: &str = "{secret}";
 /// parameters, a fragment.
 const PARAMETERS: [&str; 5] = ["?", "%3f", "%3F", ";", "#"];
 
+/// Ends a template that describes the beginning of a path only.
+const REST: &str = "/*";
+/// Stands for a segment that is not a word.
+const NO_WORD: &str = "*";
+
 /// Displays a path safely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SafePath<'a>(&'a str);
+pub struct SafePath<'a> {
+    path: &'a str,
+    known: Known,
+}
+
+/// How much is known about the segments of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// What each of them is, and that none is a secret.
+    Whole,
+    /// Not what each of them is.
+    InPart,
+}
 
 impl<'a> SafePath<'a> {
-    /// Of a request: its path, or the template of its row (`Endpoint::path`) when the row has its credential there.
+    /// Of a request: its path, with the template of its row (`Endpoint::path`) when it has one.
     pub fn new(path: &'a str, template: Option<&'static str>) -> Self {
         match template {
-            Some(template) if template.contains(SECRET) => Self(template),
-            Some(_) | None => Self(before_parameters(path)),
+            Some(template) if template.contains(SECRET) => Self { path: template, known: Known::Whole },
+            Some(template) if !template.ends_with(REST) => Self { path: before_parameters(path), known: Known::Whole },
+            Some(_) | None => Self { path: before_parameters(path), known: Known::InPart },
         }
     }
+
+    /// The segments as they may be shown, before anything is spelt out.
+    fn segments(&self) -> impl Iterator<Item = &'a str> {
+        let known = self.known;
+        self.path.split('/').map(move |segment| match known {
+            Known::InPart if !is_word(segment) => NO_WORD,
+            Known::Whole | Known::InPart => segment,
+        })
+    }
+}
+
+/// Whether a segment is a part of a name as paths have them: small letters, or a version. A secret that the provider
+/// takes has a capital letter and a digit.
+fn is_word(segment: &str) -> bool {
+    let version = segment.strip_prefix('v').is_some_and(|number| number.len() <= 3 && number.bytes().all(|byte| byte.is_ascii_digit()));
+    version || segment.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'))
 }
 
 fn before_parameters(path: &str) -> &str {
@@ -36,18 +71,21 @@ fn before_parameters(path: &str) -> &str {
 
 impl fmt::Display for SafePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = String::with_capacity(self.0.len().min(LONGEST));
-        for byte in self.0.bytes() {
-            let before = shown.len();
-            if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\') {
-                shown.push(char::from(byte));
-            } else {
-                write!(shown, "\\x{byte:02x}")?;
-            }
-            if shown.len() > LONGEST {
-                shown.truncate(before.min(LONGEST - CUT.len()));
-                shown.push_str(CUT);
-                break;
+        let mut shown = String::with_capacity(self.path.len().min(LONGEST));
+        for (index, segment) in self.segments().enumerate() {
+            let slash = if index > 0 { "/" } else { "" };
+            for byte in slash.bytes().chain(segment.bytes()) {
+                let before = shown.len();
+                if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\') {
+                    shown.push(char::from(byte));
+                } else {
+                    write!(shown, "\\x{byte:02x}")?;
+                }
+                if shown.len() > LONGEST {
+                    shown.truncate(before.min(LONGEST - CUT.len()));
+                    shown.push_str(CUT);
+                    return f.write_str(&shown);
+                }
             }
         }
         f.write_str(&shown)
@@ -86,8 +124,23 @@ mod tests {
     }
 
     #[test]
+    fn of_a_path_that_is_not_known_to_its_end_only_words_are_shown() {
+        for (path, expected) in [
+            ("/account/get-pricing/outbound/abcd1234/Hidden1/gb", "/account/get-pricing/outbound/*/*/gb"),
+            ("/accounts/abcd1234/secrets", "/accounts/*/secrets"),
+            ("/v1/new-thing/Hidden", "/v1/new-thing/*"),
+            ("//x/%48idden/v12345/v2/", "//x/*/*/v2/"),
+            ("*", "*"),
+        ] {
+            assert_eq!(shown(path, None), expected);
+            assert_eq!(shown(path, Some("/*")), expected);
+        }
+        assert_eq!(shown("/v1/users/USR-1", Some("/v1/users/{id}")), "/v1/users/USR-1");
+    }
+
+    #[test]
     fn line_breaks_quotes_and_escapes_are_spelt_out() {
-        assert_eq!(shown("/a\r\n\u{1b}[31m\"b\\c\u{e9}", None), r"/a\x0d\x0a\x1b[31m\x22b\x5cc\xc3\xa9");
+        assert_eq!(shown("/a\r\n\u{1b}[31m\"b\\c\u{e9}", Some("/{any}")), r"/a\x0d\x0a\x1b[31m\x22b\x5cc\xc3\xa9");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! What is written down, and what never is.
+
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 

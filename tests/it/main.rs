@@ -14,12 +14,17 @@
 
 mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
+mod commands; // check and explain: what they say and how they end
 mod config_files; // the files under config/ say what the code does
 mod demo; // the demo keeps what it shows
 mod deploy; // image, manifests, unit and compose file
 mod docs; // what people read is what the code does
 mod emulator; // the emulated provider itself: answers, slots and lag, executions, faults
 mod fallback; // what the provider refuses is tried with the other secret, and nothing else is
+mod guard; // what no caller reaches, however it asks
 mod promise; // load while secrets rotate: none failed, none sent twice
+mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod running; // the process: start, signals, drain
 mod support; // a sidecar with an emulator behind it, and callers
+mod tidy; // the sources themselves: heads, lengths, arrows, words

@@ -1,4 +1,5 @@
 //! What tests share: a sidecar in this process with an emulated Vonage behind it, and callers in front of it.
 
 pub mod caller;
+pub mod process;
 pub mod sidecar;

@@ -1,3 +1,5 @@
+//! Who may ask what on the two admin surfaces, and who may not.
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Request;

@@ -1,3 +1,5 @@
+//! The page shows what is wrong, and no text becomes markup.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The document says what is held without a value, and is read by other versions.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 

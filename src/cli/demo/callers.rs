@@ -167,7 +167,12 @@ impl Connection {
         sender.ready().await.map_err(|error| format!("the connection was lost: {error}"))?;
         let answer = sender.send_request(request).await.map_err(|error| format!("no answer: {error}"))?;
         let status = answer.status();
-        let marks: String = answer.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-sidecar")).map(|(name, value)| format!(" {name}={}", value.to_str().unwrap_or_default())).collect();
+        let marks: String = answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with("x-sidecar"))
+            .map(|(name, value)| format!(" {name}={}", value.to_str().unwrap_or_default()))
+            .collect();
         let body = answer.into_body().collect().await.map_err(|error| format!("{status}, then broken off: {error}"))?.to_bytes();
         self.sender = Some(sender);
         if call.is_done(status, &body) {

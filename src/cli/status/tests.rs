@@ -1,3 +1,5 @@
+//! The table for people, from documents as a sidecar sends them.
+
 use super::*;
 
 fn document(extra: &str) -> Status {

@@ -1,3 +1,5 @@
+//! Every problem of the settings at once with its place, and never a value.
+
 use proptest::prelude::*;
 
 use super::*;

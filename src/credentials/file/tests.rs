@@ -1,3 +1,5 @@
+//! Every form of the credentials file, and everything that can be wrong with one.
+
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;

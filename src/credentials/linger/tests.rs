@@ -1,3 +1,5 @@
+//! From one snapshot to the next: nothing in use is lost, nothing refused is kept.
+
 use super::*;
 use crate::credentials::Label;
 use crate::credentials::standing::Lesson;

@@ -1,3 +1,5 @@
+//! Which connection is taken, and when another one is opened.
+
 use std::cell::Cell;
 use std::rc::Rc;
 

@@ -1,3 +1,5 @@
+//! The table against the provider's list of calls, and the rules that the rest relies on.
+
 use std::collections::HashSet;
 
 use super::*;

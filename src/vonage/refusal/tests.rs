@@ -1,3 +1,5 @@
+//! Every known answer has its verdict, and no part of one is a refusal.
+
 use std::io::Write;
 
 use http::HeaderValue;
