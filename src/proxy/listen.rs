@@ -114,8 +114,11 @@ impl Bound {
         let server = Arc::new(Server {
             proxy,
             shutdown: shutdown.clone(),
-            pace: Pace { head: settings.timeouts.caller_head, idle: settings.timeouts.idle },
-            head: settings.limits.head,
+            pace: Pace {
+                head: settings.timeouts.caller_head,
+                idle: settings.timeouts.idle,
+                longest_head: settings.limits.head,
+            },
             places: Arc::new(Semaphore::new(places(settings.limits.connections))),
         });
         let mut accepting = tokio::task::JoinSet::new();
@@ -149,7 +152,6 @@ struct Server {
     proxy: Arc<Proxy>,
     shutdown: Shutdown,
     pace: Pace,
-    head: usize,
     places: Arc<Semaphore>,
 }
 
@@ -203,7 +205,9 @@ impl Server {
             service_fn(move |request| Arc::clone(&server).request(request, Arc::clone(&listen), Arc::clone(&caller)))
         };
         let mut builder = http1::Builder::new();
-        builder.half_close(true).max_buf_size(self.head.max(8192)).max_headers(MOST_HEADERS);
+        let longest = self.pace.longest_head;
+        // What hyper buffers of a head is only roughly bounded by its buffer, so the head has a limit of its own.
+        builder.half_close(true).max_buf_size(longest.max(8192)).max_header_size(longest).max_headers(MOST_HEADERS);
         let serving = builder.serve_connection(TokioIo::new(socket), service);
         tokio::pin!(serving);
         let gone = departure(&stream);

@@ -2,20 +2,24 @@
 //!
 //! - a head must be complete within its time, an idle connection may stay longer, a reader must read;
 //! - the raw head is kept until it is served, to see `Content-Length` beside `Transfer-Encoding`, which hyper
-//!   resolves silently;
+//!   resolves silently. A head that came together with the request before it (pipelined) is not seen by itself;
 //! - hyper answers a malformed head by itself and without a mark: its answer is replaced by one of ours.
+//!
+//! hyper does not read while it serves, so what belongs to the last request is told from what belongs to the next by
+//! the number of requests that have begun, not by what is seen in between.
 //!
 //! Whether the caller is gone is asked of the socket (`RST`, `HUP`), since a FIN alone may be a half-close.
 
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
+use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -27,16 +31,20 @@ use crate::clock;
 
 /// An idle connection is kept this long: longer than any SDK's pool, so that the app is the one who closes.
 const IDLE_CONNECTION: Duration = Duration::from_mins(5);
+/// A raw head is kept up to this size, the largest that `limits.head` may be.
+const LONGEST_HEAD: usize = 1 << 20;
 /// How long a request that was already written is followed to its verdict when the caller has left.
 pub const AFTERMATH: Duration = Duration::from_secs(10);
 
-/// Times a socket keeps.
+/// Times and sizes that a socket keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// For a whole head, from its first byte.
     pub head: Duration,
     /// For a caller that does not read.
     pub idle: Duration,
+    /// The largest head, in bytes.
+    pub longest_head: usize,
 }
 
 /// What the connection is doing: between requests or reading a head; serving one; flushing the end of its answer.
@@ -58,8 +66,18 @@ mod leave {
 pub struct Caller {
     phase: AtomicU8,
     departure: AtomicU8,
-    raw_head: Mutex<Vec<u8>>,
+    /// Requests begun.
+    begun: AtomicU64,
+    raw_head: Mutex<RawHead>,
     in_flight: Arc<AtomicUsize>,
+}
+
+/// What was read since the last request began, as it came.
+#[derive(Debug, Default)]
+struct RawHead {
+    bytes: Vec<u8>,
+    /// Requests that had begun before it.
+    after: u64,
 }
 
 /// What happens to the request under way when the caller leaves.
@@ -91,7 +109,8 @@ impl Caller {
         Arc::new(Self {
             phase: AtomicU8::new(phase::WAITING),
             departure: AtomicU8::new(leave::CANCELS),
-            raw_head: Mutex::new(Vec::new()),
+            begun: AtomicU64::new(0),
+            raw_head: Mutex::default(),
             in_flight,
         })
     }
@@ -99,20 +118,33 @@ impl Caller {
     /// A head was read: a request begins.
     pub fn serve(self: &Arc<Self>) -> Serving {
         self.phase.store(phase::SERVING, Ordering::Release);
+        self.begun.fetch_add(1, Ordering::AcqRel);
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Serving { caller: Arc::clone(self) }
     }
 
-    /// The framing headers as they were sent, if this request's head was the last thing read.
-    pub fn raw_framing(&self) -> RawFraming {
-        let raw = self.raw_head.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The framing headers of the request under way as they were sent, if its head was read by itself.
+    pub fn raw_framing(&self, head: &Parts) -> RawFraming {
+        let raw = self.raw_head();
         let mut headers = [httparse::EMPTY_HEADER; 100];
         let mut request = httparse::Request::new(&mut headers);
-        if !matches!(request.parse(&raw), Ok(httparse::Status::Complete(_))) {
-            return RawFraming::Plain;
+        let complete = matches!(request.parse(&raw.bytes), Ok(httparse::Status::Complete(_)));
+        let follows = raw.after + 1 == self.begun.load(Ordering::Acquire);
+        if !complete || !follows || request.method != Some(head.method.as_str()) {
+            return RawFraming::Unseen;
         }
         let has = |name: &str| request.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
         if has("content-length") && has("transfer-encoding") { RawFraming::Conflicting } else { RawFraming::Plain }
+    }
+
+    /// Whether what was read is a whole head of at most 100 headers.
+    fn head_is_whole(&self) -> bool {
+        let mut headers = [httparse::EMPTY_HEADER; 100];
+        matches!(httparse::Request::new(&mut headers).parse(&self.raw_head().bytes), Ok(httparse::Status::Complete(_)))
+    }
+
+    fn raw_head(&self) -> MutexGuard<'_, RawHead> {
+        self.raw_head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The request may have an effect from here on: it is followed to its verdict even if the caller leaves.
@@ -182,6 +214,8 @@ pub struct Socket {
     pace: Pace,
     read_timer: Timer,
     write_timer: Timer,
+    /// How many requests had begun when the two below were last looked at.
+    begun: u64,
     /// Since when there has been no request; none while one is served.
     waiting_since: Option<Instant>,
     /// Since when the head has been coming.
@@ -201,6 +235,7 @@ impl Socket {
             pace,
             read_timer: Timer::default(),
             write_timer: Timer::default(),
+            begun: 0,
             waiting_since: None,
             head_since: None,
             stuck_since: None,
@@ -212,29 +247,47 @@ impl Socket {
         if self.caller.is_serving() || bytes.is_empty() {
             return;
         }
-        let now = clock::now();
-        let mut raw = self.caller.raw_head.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catch_up();
+        let mut raw = self.caller.raw_head();
         if self.head_since.is_none() {
-            self.head_since = Some(now);
-            raw.clear();
+            self.head_since = Some(clock::now());
+            raw.after = self.begun;
+            raw.bytes.clear();
         }
-        if raw.len() < 64 * 1024 {
-            raw.extend_from_slice(bytes);
+        if raw.bytes.len() < LONGEST_HEAD {
+            raw.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// A request that has begun took its head, and ended the wait for it.
+    fn catch_up(&mut self) {
+        let begun = self.caller.begun.load(Ordering::Acquire);
+        if self.begun != begun {
+            self.begun = begun;
+            self.waiting_since = None;
+            self.head_since = None;
         }
     }
 
     /// Whether the caller has taken too long for its next head.
     fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
         if self.caller.is_serving() {
-            self.waiting_since = None;
-            self.head_since = None;
             return false;
         }
+        self.catch_up();
         let deadline = match self.head_since {
             Some(since) => since + self.pace.head,
             None => *self.waiting_since.get_or_insert_with(clock::now) + IDLE_CONNECTION,
         };
         self.read_timer.expired(deadline, cx)
+    }
+
+    /// Tells a caller whose head does not come, as far as its window allows, before it is closed. One that rests
+    /// between two requests is told nothing: it could take that for the answer to its next one.
+    fn tell_overdue(&self) {
+        if self.head_since.is_some() && self.caller.phase.load(Ordering::Acquire) == phase::WAITING {
+            self.stream.try_write(&bare(&Fault::HeadStalled)).ok();
+        }
     }
 
     fn write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<Result<usize>> {
@@ -278,23 +331,35 @@ impl Socket {
         if self.caller.phase.load(Ordering::Acquire) != phase::WAITING {
             return None;
         }
-        let status = first.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
+        let status = first.strip_prefix(b"HTTP/1.1 ").or_else(|| first.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
         let fault = match status {
             b"414" => Fault::TargetTooLong,
+            // hyper's words for a length beyond what it can count, too.
+            b"431" if self.caller.head_is_whole() && !self.is_long() => Fault::BodyTooLong,
             b"431" => Fault::HeadTooLarge,
             b"400" | b"408" | b"413" | b"501" | b"505" => Fault::Malformed,
             _answer => return None,
         };
-        let told = fault.description();
-        let body = answer::document(&told);
-        Some(Bytes::from(format!(
-            "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n{}: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            told.status,
-            answer::MARK,
-            told.code,
-            body.len()
-        )))
+        Some(bare(&fault))
     }
+
+    /// Whether more was read than a head may have.
+    fn is_long(&self) -> bool {
+        self.caller.raw_head().bytes.len() > self.pace.longest_head
+    }
+}
+
+/// An answer of ours for a caller that hyper gives up.
+fn bare(fault: &Fault) -> Bytes {
+    let told = fault.description();
+    let body = answer::document(&told);
+    Bytes::from(format!(
+        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n{}: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        told.status,
+        answer::MARK,
+        told.code,
+        body.len()
+    ))
 }
 
 impl AsyncRead for Socket {
@@ -312,6 +377,7 @@ impl AsyncRead for Socket {
                     Err(error) => return Poll::Ready(Err(error)),
                 },
                 Poll::Pending if this.overdue(cx) => {
+                    this.tell_overdue();
                     return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the caller took too long")));
                 }
                 Poll::Pending => return Poll::Pending,

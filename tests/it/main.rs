@@ -17,4 +17,5 @@ mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod support; // a sidecar with an emulator behind it, and callers
