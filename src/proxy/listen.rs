@@ -193,8 +193,10 @@ impl Server {
         let _place = place;
         // Without this an answer's last piece could wait for an acknowledgement; it only costs speed if it fails.
         let _slow = stream.set_nodelay(true);
-        // Buffers are made when there is something to read: an idle connection costs a descriptor and a task.
-        if tokio::time::timeout(self.pace.head.max(self.pace.idle), stream.readable()).await.is_err() {
+        // Buffers are made when there is something to read: an idle connection costs a descriptor and a task. Readiness
+        // alone may be a false alarm, so the first byte is looked at.
+        let patience = self.pace.head.max(self.pace.idle);
+        if !matches!(tokio::time::timeout(patience, stream.peek(&mut [0])).await, Ok(Ok(1..))) {
             return;
         }
         let stream = Arc::new(stream);
