@@ -221,6 +221,9 @@ impl Server {
             tokio::select! {
                 ended = serving.as_mut() => {
                     if let Err(error) = ended {
+                        if error.is_user() || caller.is_answered() {
+                            cut(&stream);
+                        }
                         tracing::debug!(cause = %super::exchange::causes(&error), "connection of a caller ended early");
                     }
                     return;
@@ -250,6 +253,13 @@ impl Server {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(answer)
+    }
+}
+
+/// An answer that ends early must not look complete, which it would to a caller of HTTP/1.0 if we closed in order.
+fn cut(stream: &TcpStream) {
+    if let Err(error) = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)) {
+        tracing::debug!(cause = %error, "a cut answer ends in order");
     }
 }
 

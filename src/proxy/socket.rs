@@ -172,6 +172,11 @@ impl Caller {
         if self.departure.swap(leave::GONE, Ordering::AcqRel) == leave::FINISHES { Departure::Finishes } else { Departure::Cancels }
     }
 
+    /// Whether some of an answer may not have been written yet.
+    pub fn is_answered(&self) -> bool {
+        self.phase.load(Ordering::Acquire) != phase::WAITING
+    }
+
     fn is_serving(&self) -> bool {
         self.phase.load(Ordering::Acquire) == phase::SERVING
     }
@@ -285,7 +290,7 @@ impl Socket {
     /// Tells a caller whose head does not come, as far as its window allows, before it is closed. One that rests
     /// between two requests is told nothing: it could take that for the answer to its next one.
     fn tell_overdue(&self) {
-        if self.head_since.is_some() && self.caller.phase.load(Ordering::Acquire) == phase::WAITING {
+        if self.head_since.is_some() && !self.caller.is_answered() {
             self.stream.try_write(&bare(&Fault::HeadStalled)).ok();
         }
     }
@@ -328,7 +333,7 @@ impl Socket {
 
     /// A bare error that hyper writes while no request is under way becomes one of ours.
     fn replacement(&self, first: &[u8]) -> Option<Bytes> {
-        if self.caller.phase.load(Ordering::Acquire) != phase::WAITING {
+        if self.caller.is_answered() {
             return None;
         }
         let status = first.strip_prefix(b"HTTP/1.1 ").or_else(|| first.strip_prefix(b"HTTP/1.0 "))?.get(..3)?;
