@@ -126,6 +126,14 @@ impl Guest {
         }
     }
 
+    /// The next bytes that came, whatever they are.
+    pub async fn some(&mut self) -> Option<Vec<u8>> {
+        if self.buffer.is_empty() && self.stream.read_buf(&mut self.buffer).await.ok()? == 0 {
+            return None;
+        }
+        Some(std::mem::take(&mut self.buffer))
+    }
+
     /// Reads until this text has come after the head; gives what came up to the end of that text.
     pub async fn until(&mut self, text: &str) -> Option<String> {
         loop {
