@@ -258,7 +258,7 @@ impl Drop for HoldPlace<'_> {
 
 /// Only a request with `Transfer-Encoding` can conflict, so only then is the raw head looked at.
 fn raw_framing(head: &Parts, caller: &Caller) -> guard::RawFraming {
-    if head.headers.contains_key(http::header::TRANSFER_ENCODING) { caller.raw_framing() } else { guard::RawFraming::Plain }
+    if head.headers.contains_key(http::header::TRANSFER_ENCODING) { caller.raw_framing(head) } else { guard::RawFraming::Plain }
 }
 
 fn judged(endpoint: &Endpoint) -> JudgedAnswers {

@@ -28,6 +28,8 @@ pub enum Fault {
     Malformed,
     /// A head larger than the limit.
     HeadTooLarge,
+    /// A head that stopped coming.
+    HeadStalled,
     /// A method that no Vonage API has.
     Method,
     /// CONNECT or TRACE.
@@ -142,6 +144,7 @@ impl Fault {
                 "the request head is larger than limits.head or has more than 100 headers",
                 "send fewer or shorter headers",
             ),
+            Self::HeadStalled => (408, "head_stalled", "the head did not come within timeouts.caller_head", "send the head in one piece"),
             Self::Method => {
                 (405, "method_not_allowed", "no Vonage API has this method", "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
             }

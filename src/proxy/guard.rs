@@ -28,6 +28,8 @@ pub enum RawFraming {
     Plain,
     /// Both.
     Conflicting,
+    /// It came together with the request before it and could not be looked at.
+    Unseen,
 }
 
 /// What a `Host` chooses.
@@ -174,8 +176,10 @@ fn browser(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 fn body_framing(headers: &HeaderMap, raw: RawFraming) -> Result<(), Fault> {
-    if raw == RawFraming::Conflicting {
-        return Err(Fault::Framing);
+    match raw {
+        RawFraming::Plain => {}
+        // Nobody pipelines an upload (RFC 9112 §9.3.2), so what cannot be seen need not be believed.
+        RawFraming::Conflicting | RawFraming::Unseen => return Err(Fault::Framing),
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {

@@ -114,8 +114,7 @@ impl Bound {
         let server = Arc::new(Server {
             proxy,
             shutdown: shutdown.clone(),
-            pace: Pace { head: settings.timeouts.caller_head, idle: settings.timeouts.idle },
-            head: settings.limits.head,
+            pace: Pace { head: settings.timeouts.caller_head, idle: settings.timeouts.idle, longest_head: settings.limits.head },
             places: Arc::new(Semaphore::new(places(settings.limits.connections))),
         });
         let mut accepting = tokio::task::JoinSet::new();
@@ -149,7 +148,6 @@ struct Server {
     proxy: Arc<Proxy>,
     shutdown: Shutdown,
     pace: Pace,
-    head: usize,
     places: Arc<Semaphore>,
 }
 
@@ -191,8 +189,10 @@ impl Server {
         let _place = place;
         // Without this an answer's last piece could wait for an acknowledgement; it only costs speed if it fails.
         let _slow = stream.set_nodelay(true);
-        // Buffers are made when there is something to read: an idle connection costs a descriptor and a task.
-        if tokio::time::timeout(self.pace.head.max(self.pace.idle), stream.readable()).await.is_err() {
+        // Buffers are made when there is something to read: an idle connection costs a descriptor and a task. Readiness
+        // alone may be a false alarm, so the first byte is looked at.
+        let patience = self.pace.head.max(self.pace.idle);
+        if !matches!(tokio::time::timeout(patience, stream.peek(&mut [0])).await, Ok(Ok(1..))) {
             return;
         }
         let stream = Arc::new(stream);
@@ -203,7 +203,9 @@ impl Server {
             service_fn(move |request| Arc::clone(&server).request(request, Arc::clone(&listen), Arc::clone(&caller)))
         };
         let mut builder = http1::Builder::new();
-        builder.half_close(true).max_buf_size(self.head.max(8192)).max_headers(MOST_HEADERS);
+        let longest = self.pace.longest_head;
+        // What hyper buffers of a head is only roughly bounded by its buffer, so the head has a limit of its own.
+        builder.half_close(true).max_buf_size(longest.max(8192)).max_header_size(longest).max_headers(MOST_HEADERS);
         let serving = builder.serve_connection(TokioIo::new(socket), service);
         tokio::pin!(serving);
         let gone = departure(&stream);
@@ -215,6 +217,9 @@ impl Server {
             tokio::select! {
                 ended = serving.as_mut() => {
                     if let Err(error) = ended {
+                        if error.is_user() || caller.is_answered() {
+                            cut(&stream);
+                        }
                         tracing::debug!(cause = %super::exchange::causes(&error), "connection of a caller ended early");
                     }
                     return;
@@ -244,6 +249,13 @@ impl Server {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(answer)
+    }
+}
+
+/// An answer that ends early must not look complete, which it would to a caller of HTTP/1.0 if we closed in order.
+fn cut(stream: &TcpStream) {
+    if let Err(error) = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)) {
+        tracing::debug!(cause = %error, "a cut answer ends in order");
     }
 }
 

@@ -21,10 +21,12 @@ mod deploy; // image, manifests, unit and compose file
 mod docs; // what people read is what the code does
 mod emulator; // the emulated provider itself: answers, slots and lag, executions, faults
 mod fallback; // what the provider refuses is tried with the other secret, and nothing else is
+mod forwarding; // the same bytes both ways, but for what may not travel
 mod guard; // what no caller reaches, however it asks
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
 mod support; // a sidecar with an emulator behind it, and callers
 mod tidy; // the sources themselves: heads, lengths, arrows, words

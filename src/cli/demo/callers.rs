@@ -167,18 +167,14 @@ impl Connection {
         sender.ready().await.map_err(|error| format!("the connection was lost: {error}"))?;
         let answer = sender.send_request(request).await.map_err(|error| format!("no answer: {error}"))?;
         let status = answer.status();
-        let marks: String = answer
-            .headers()
-            .iter()
-            .filter(|(name, _)| name.as_str().starts_with("x-sidecar"))
-            .map(|(name, value)| format!(" {name}={}", value.to_str().unwrap_or_default()))
-            .collect();
+        let mark = ["x-sidecar-error", "x-sidecar-refused"].iter().find_map(|name| answer.headers().get(*name)).cloned();
         let body = answer.into_body().collect().await.map_err(|error| format!("{status}, then broken off: {error}"))?.to_bytes();
         self.sender = Some(sender);
         if call.is_done(status, &body) {
             return Ok(());
         }
-        Err(format!("{status}{marks} {}", String::from_utf8_lossy(&body).chars().take(ANSWER).collect::<String>()))
+        let mark = mark.as_ref().and_then(|mark| mark.to_str().ok()).unwrap_or("unmarked");
+        Err(format!("{status} ({mark}) {}", String::from_utf8_lossy(&body).chars().take(ANSWER).collect::<String>()))
     }
 }
 
