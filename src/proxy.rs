@@ -32,6 +32,7 @@ use crate::vonage::hosts::Region;
 use crate::vonage::{parameters, refusal};
 
 pub mod answer;
+pub mod caller;
 pub mod course;
 pub mod exchange;
 pub mod fault;
@@ -44,11 +45,11 @@ pub mod socket;
 pub mod whose;
 
 use answer::AnswerBody;
+use caller::Caller;
 use exchange::{Ask, AskBody, Told};
 use fault::{Fault, Source};
 use headers::JudgedAnswers;
 use route::{Routed, Treatment};
-use socket::Caller;
 
 /// Requests that may wait for a newer file at once.
 const MOST_HELD: usize = 256;

@@ -15,8 +15,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
+use super::caller::Serving;
 use super::fault::{Description, Fault};
-use super::socket::Serving;
 use crate::clock;
 use crate::upstream::InFlight;
 

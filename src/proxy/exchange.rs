@@ -17,10 +17,10 @@ use std::fmt::Write as _;
 use http::{HeaderValue, Response};
 
 use super::answer::{AnswerBody, End, Opened, Patience, REFUSED};
+use super::caller::Caller;
 use super::course::{After, Course};
 use super::fault::Fault;
 use super::route::Treatment;
-use super::socket::Caller;
 use super::{Proxy, headers, is_safe};
 use crate::clock;
 use crate::inject::Credential;

@@ -21,7 +21,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Proxy;
-use super::socket::{AFTERMATH, Caller, Departure, Pace, Socket, departure};
+use super::caller::{AFTERMATH, Caller, Departure};
+use super::socket::{Pace, Socket, departure};
 use crate::config::{Address, Listen, Settings};
 use crate::shutdown::Shutdown;
 

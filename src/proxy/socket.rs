@@ -5,37 +5,30 @@
 //!   resolves silently. A head that came together with the request before it (pipelined) is not seen by itself;
 //! - hyper answers a malformed head by itself and without a mark: its answer is replaced by one of ours.
 //!
-//! hyper does not read while it serves, so what belongs to the last request is told from what belongs to the next by
-//! the number of requests that have begun, not by what is seen in between.
-//!
 //! Whether the caller is gone is asked of the socket (`RST`, `HUP`), since a FIN alone may be a half-close.
 
-use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
 
 use super::answer;
+use super::caller::Caller;
 use super::fault::Fault;
-use super::guard::RawFraming;
 use crate::clock;
+use timer::Timer;
+
+mod timer;
 
 /// An idle connection is kept this long: longer than any SDK's pool, so that the app is the one who closes.
 const IDLE_CONNECTION: Duration = Duration::from_mins(5);
 /// A raw head is kept up to this size, the largest that `limits.head` may be.
 const LONGEST_HEAD: usize = 1 << 20;
-/// How long a request that was already written is followed to its verdict when the caller has left.
-pub const AFTERMATH: Duration = Duration::from_secs(10);
-
 /// Times and sizes that a socket keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -47,168 +40,9 @@ pub struct Pace {
     pub longest_head: usize,
 }
 
-/// What the connection is doing: between requests or reading a head; serving one; flushing the end of its answer.
-mod phase {
-    pub(super) const WAITING: u8 = 0;
-    pub(super) const SERVING: u8 = 1;
-    pub(super) const FLUSHING: u8 = 2;
-}
-
-/// What the departure of the caller would mean, and that it happened.
-mod leave {
-    pub(super) const CANCELS: u8 = 0;
-    pub(super) const FINISHES: u8 = 1;
-    pub(super) const GONE: u8 = 2;
-}
-
-/// What a request and its socket tell each other. One a connection.
-#[derive(Debug)]
-pub struct Caller {
-    phase: AtomicU8,
-    departure: AtomicU8,
-    /// Requests begun.
-    begun: AtomicU64,
-    raw_head: Mutex<RawHead>,
-    in_flight: Arc<AtomicUsize>,
-}
-
-/// What was read since the last request began, as it came.
-#[derive(Debug, Default)]
-struct RawHead {
-    bytes: Vec<u8>,
-    /// Requests that had begun before it.
-    after: u64,
-}
-
-/// What happens to the request under way when the caller leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure {
-    /// It is cancelled.
-    Cancels,
-    /// It was written and may have an effect: it is followed to its verdict.
-    Finishes,
-}
-
-/// A request under way; the connection waits for the next head when it is dropped.
-#[derive(Debug)]
-pub struct Serving {
-    caller: Arc<Caller>,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.caller.phase.store(phase::FLUSHING, Ordering::Release);
-        self.caller.in_flight.fetch_sub(1, Ordering::AcqRel);
-        self.caller.may_cancel();
-    }
-}
-
-impl Caller {
-    /// A new connection; `in_flight` counts the requests of all of them.
-    pub fn new(in_flight: Arc<AtomicUsize>) -> Arc<Self> {
-        Arc::new(Self {
-            phase: AtomicU8::new(phase::WAITING),
-            departure: AtomicU8::new(leave::CANCELS),
-            begun: AtomicU64::new(0),
-            raw_head: Mutex::default(),
-            in_flight,
-        })
-    }
-
-    /// A head was read: a request begins.
-    pub fn serve(self: &Arc<Self>) -> Serving {
-        self.phase.store(phase::SERVING, Ordering::Release);
-        self.begun.fetch_add(1, Ordering::AcqRel);
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
-        Serving { caller: Arc::clone(self) }
-    }
-
-    /// The framing headers of the request under way as they were sent, if its head was read by itself.
-    pub fn raw_framing(&self, head: &Parts) -> RawFraming {
-        let raw = self.raw_head();
-        let mut headers = [httparse::EMPTY_HEADER; 100];
-        let mut request = httparse::Request::new(&mut headers);
-        let complete = matches!(request.parse(&raw.bytes), Ok(httparse::Status::Complete(_)));
-        let follows = raw.after + 1 == self.begun.load(Ordering::Acquire);
-        if !complete || !follows || request.method != Some(head.method.as_str()) {
-            return RawFraming::Unseen;
-        }
-        let has = |name: &str| request.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
-        if has("content-length") && has("transfer-encoding") { RawFraming::Conflicting } else { RawFraming::Plain }
-    }
-
-    /// Whether what was read is a whole head of at most 100 headers.
-    fn head_is_whole(&self) -> bool {
-        let mut headers = [httparse::EMPTY_HEADER; 100];
-        matches!(httparse::Request::new(&mut headers).parse(&self.raw_head().bytes), Ok(httparse::Status::Complete(_)))
-    }
-
-    fn raw_head(&self) -> MutexGuard<'_, RawHead> {
-        self.raw_head.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The request may have an effect from here on: it is followed to its verdict even if the caller leaves.
-    pub fn must_finish(&self) {
-        self.turn(leave::CANCELS, leave::FINISHES);
-    }
-
-    /// It was refused and nothing is under way: it may be dropped if the caller leaves.
-    pub fn may_cancel(&self) {
-        self.turn(leave::FINISHES, leave::CANCELS);
-    }
-
-    /// One state into another, unless it is a third one already.
-    fn turn(&self, from: u8, to: u8) {
-        self.departure.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).ok();
-    }
-
-    /// Whether the caller has left.
-    pub fn is_gone(&self) -> bool {
-        self.departure.load(Ordering::Acquire) == leave::GONE
-    }
-
-    /// The caller has left. Says what happens to the request under way.
-    pub fn leaves(&self) -> Departure {
-        if self.departure.swap(leave::GONE, Ordering::AcqRel) == leave::FINISHES { Departure::Finishes } else { Departure::Cancels }
-    }
-
-    /// Whether some of an answer may not have been written yet.
-    pub fn is_answered(&self) -> bool {
-        self.phase.load(Ordering::Acquire) != phase::WAITING
-    }
-
-    fn is_serving(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == phase::SERVING
-    }
-}
-
 /// Ends when the peer has reset the connection or closed both directions.
 pub async fn departure(stream: &TcpStream) {
     let _ready = stream.ready(Interest::ERROR).await;
-}
-
-/// A timer that is moved without touching the runtime unless it must fire earlier.
-#[derive(Debug, Default)]
-struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Timer {
-    fn expired(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
-        loop {
-            if clock::now() >= deadline {
-                return true;
-            }
-            let wanted = tokio::time::Instant::from_std(deadline);
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(wanted)));
-            if sleep.deadline() > wanted || sleep.is_elapsed() {
-                sleep.as_mut().reset(wanted);
-            }
-            if sleep.as_mut().poll(cx).is_pending() {
-                return false;
-            }
-        }
-    }
 }
 
 /// A caller's socket.
@@ -266,7 +100,7 @@ impl Socket {
 
     /// A request that has begun took its head, and ended the wait for it.
     fn catch_up(&mut self) {
-        let begun = self.caller.begun.load(Ordering::Acquire);
+        let begun = self.caller.begun();
         if self.begun != begun {
             self.begun = begun;
             self.waiting_since = None;
@@ -414,7 +248,7 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         ready!(this.drain_own(cx))?;
-        this.caller.phase.compare_exchange(phase::FLUSHING, phase::WAITING, Ordering::AcqRel, Ordering::Acquire).ok();
+        this.caller.flushed();
         Poll::Ready(Ok(()))
     }
 

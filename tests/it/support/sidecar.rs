@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use vonage_sidecar::app::{App, LostLines, Surroundings};
 use vonage_sidecar::config::{Access, Address, Origin, Settings, Transport};
-use vonage_sidecar::credentials::reload::Reload;
 use vonage_sidecar::credentials::store::Store;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::emulator::{Control, Emulator, Options, Running};
@@ -31,7 +30,6 @@ pub struct Sidecar {
     pub file: PathBuf,
     pub shutdown: Shutdown,
     pub store: Arc<Store>,
-    pub reload: Reload,
     pub metrics: Arc<Metrics>,
     pub emulator: Option<Running>,
     _directory: TempDir,
@@ -116,14 +114,13 @@ impl Setup {
         };
         let app = App::bind(settings, surroundings, shutdown.clone()).await.unwrap();
         let addresses = app.addresses();
-        let (store, reload) = (Arc::clone(app.store()), app.reload().clone());
+        let store = Arc::clone(app.store());
         Sidecar {
             data: addresses.data[0],
             admin: addresses.admin[0].address.parse().unwrap(),
             file,
             shutdown,
             store,
-            reload,
             metrics,
             emulator,
             _directory: directory,
@@ -167,13 +164,6 @@ impl Sidecar {
     /// The generation in use.
     pub fn generation(&self) -> u64 {
         self.store.load().generation.0
-    }
-
-    /// Ends it as a signal would and waits for the end.
-    pub async fn end(mut self) {
-        self.shutdown.request();
-        let task = self.task.take().unwrap();
-        tokio::time::timeout(PATIENCE, task).await.expect("did not end").unwrap();
     }
 }
 

@@ -1,3 +1,5 @@
+//! The table as people see it.
+
 use super::*;
 use crate::cli::demo::calls::Call;
 use crate::cli::demo::figures::Count;
