@@ -114,11 +114,7 @@ impl Bound {
         let server = Arc::new(Server {
             proxy,
             shutdown: shutdown.clone(),
-            pace: Pace {
-                head: settings.timeouts.caller_head,
-                idle: settings.timeouts.idle,
-                longest_head: settings.limits.head,
-            },
+            pace: Pace { head: settings.timeouts.caller_head, idle: settings.timeouts.idle, longest_head: settings.limits.head },
             places: Arc::new(Semaphore::new(places(settings.limits.connections))),
         });
         let mut accepting = tokio::task::JoinSet::new();
