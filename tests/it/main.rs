@@ -16,6 +16,7 @@ mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod config_files; // the files under config/ say what the code does
 mod forwarding; // the same bytes both ways, but for what may not travel
+mod hostile; // nothing that is sent to it breaks it, or goes on as it is
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one

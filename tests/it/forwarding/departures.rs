@@ -45,7 +45,9 @@ async fn a_call_that_only_reads_is_cancelled_upstream_when_its_caller_resets() {
 async fn a_call_that_sends_is_read_to_its_verdict_when_its_caller_resets() {
     let mut origin = Origin::start(slow).await;
     let sidecar = before(&origin).await;
-    for (line, lines, body) in [("POST /v1/messages HTTP/1.1", "Content-Length: 2\r\n", "{}"), ("GET /sms/json?to=1&text=x HTTP/1.1", "", "")] {
+    for (line, lines, body) in
+        [("POST /v1/messages HTTP/1.1", "Content-Length: 2\r\n", "{}"), ("GET /sms/json?to=1&text=x HTTP/1.1", "", "")]
+    {
         let caller = sent(&sidecar, request(line, lines, body)).await;
         assert!(origin.heard().await.starts_with(line));
         reset(caller);

@@ -85,7 +85,10 @@ async fn an_answer_comes_back_as_it_was_without_what_is_for_one_connection() {
     let answer = next(&mut sent(&sidecar, request("GET /odd HTTP/1.1", "", "")).await).await;
     assert_eq!((answer.status, &answer.body[..]), (418, &b"\0\r\n"[..]));
     assert_eq!(answer.headers("x-twice"), ["2", "1"]);
-    assert_eq!((answer.header("server"), answer.header("retry-after"), answer.header("www-authenticate")), ("nginx", "7", "Basic realm=\"x\""));
+    assert_eq!(
+        (answer.header("server"), answer.header("retry-after"), answer.header("www-authenticate")),
+        ("nginx", "7", "Basic realm=\"x\"")
+    );
     for gone in ["x-hop", "keep-alive", "proxy-authenticate", "alt-svc", "upgrade", "x-sidecar-error", "x-sidecar-refused"] {
         assert_eq!(answer.header(gone), "", "{gone}");
     }
@@ -94,8 +97,10 @@ async fn an_answer_comes_back_as_it_was_without_what_is_for_one_connection() {
 #[tokio::test]
 async fn a_redirect_is_passed_on_and_not_followed() {
     for status in [301, 302, 303, 307, 308] {
-        let mut origin =
-            Origin::saying(format!("HTTP/1.1 {status} Elsewhere\r\nLocation: https://evil.example/{status}?x#y\r\nContent-Length: 0\r\n\r\n")).await;
+        let mut origin = Origin::saying(format!(
+            "HTTP/1.1 {status} Elsewhere\r\nLocation: https://evil.example/{status}?x#y\r\nContent-Length: 0\r\n\r\n"
+        ))
+        .await;
         let sidecar = before(&origin).await;
         let answer = talk(sidecar.data, request("GET /odd HTTP/1.1", "", "").as_bytes()).await.only();
         assert_eq!((answer.status, answer.header("location")), (status, format!("https://evil.example/{status}?x#y").as_str()));
@@ -106,10 +111,12 @@ async fn a_redirect_is_passed_on_and_not_followed() {
 #[tokio::test]
 async fn a_caller_of_http_1_0_is_served_in_its_own_way() {
     let sidecar = Setup::new(&[SECRET], &[SECRET]).start().await;
-    let plain = talk(sidecar.data, request("GET /account/get-balance HTTP/1.0", "", "").replace("Host: localhost\r\n", "").as_bytes()).await;
+    let plain =
+        talk(sidecar.data, request("GET /account/get-balance HTTP/1.0", "", "").replace("Host: localhost\r\n", "").as_bytes()).await;
     let answer = plain.only();
     assert_eq!((answer.status, answer.whole), (200, true));
-    let chunked = talk(sidecar.data, request("GET /account/get-balance HTTP/1.0", "X-Emulator-Fault: chunked\r\n", "").as_bytes()).await.only();
+    let chunked =
+        talk(sidecar.data, request("GET /account/get-balance HTTP/1.0", "X-Emulator-Fault: chunked\r\n", "").as_bytes()).await.only();
     assert_eq!((chunked.status, chunked.header("transfer-encoding")), (200, ""), "it knows no chunks");
     assert_eq!(chunked.body, answer.body);
     let mut kept = sent(&sidecar, request("GET /account/get-balance HTTP/1.0", "Connection: keep-alive\r\n", "")).await;

@@ -26,7 +26,8 @@ async fn connections_that_close_silently_fail_no_call_that_reads_and_repeat_none
             let mut client = Caller::new(to);
             let (mut read, mut failed) = (0, 0);
             for number in 0..EACH {
-                tokio::time::sleep(PAUSE + Duration::from_micros(200) * u32::try_from(number % 9).unwrap() - Duration::from_millis(1)).await;
+                tokio::time::sleep(PAUSE + Duration::from_micros(200) * u32::try_from(number % 9).unwrap() - Duration::from_millis(1))
+                    .await;
                 let balance = request(Method::GET, "/account/get-balance", "", Bytes::new());
                 let answer = client.send(balance).await.unwrap();
                 assert_eq!(answer.status, 200, "{}", answer.text());

@@ -191,7 +191,8 @@ async fn an_egress_proxy_sees_a_name_and_no_credential() {
     let vonage = emulator(&authority).await;
     let (proxy, mut asked) = egress("HTTP/1.1 200 OK\r\n\r\n", vonage.address()).await;
     let setup = to("vonage.example", 443, &authority);
-    let sidecar = setup.with(move |settings| settings.upstream.proxy = Proxy::Url(format!("http://{proxy}").parse().unwrap())).start().await;
+    let sidecar =
+        setup.with(move |settings| settings.upstream.proxy = Proxy::Url(format!("http://{proxy}").parse().unwrap())).start().await;
     let mut caller = Caller::new(sidecar.data);
     assert_eq!(caller.get("/account/get-balance").await.status, 200);
     assert_eq!(caller.send(message("one")).await.unwrap().status, 202);

@@ -46,7 +46,8 @@ async fn a_connection_carries_one_request_after_another() {
     let sidecar = before(&origin).await;
     let mut caller = TcpStream::connect(sidecar.data).await.unwrap();
     for number in 0..20 {
-        let (lines, body) = [("", ""), ("Content-Length: 2\r\n", "{}"), ("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n")][number % 2];
+        let (lines, body) =
+            [("", ""), ("Content-Length: 2\r\n", "{}"), ("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n")][number % 2];
         let line = if body.is_empty() { format!("GET /odd/{number} HTTP/1.1") } else { format!("POST /odd/{number} HTTP/1.1") };
         caller.write_all(request(&line, lines, body).as_bytes()).await.unwrap();
         assert_eq!(next(&mut caller).await.text(), format!("/odd/{number}"));

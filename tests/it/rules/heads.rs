@@ -38,7 +38,8 @@ async fn rule_03_a_request_names_exactly_one_host_and_one_of_ours() {
     ] {
         refused(&sidecar, with(hosts), 400, "host_malformed").await;
     }
-    for hosts in ["evil.example", "localhost.evil.example", "evil.localhost", "127.0.0.1.nip.io", "10.0.0.1", "api.nexmo.com.evil.example"] {
+    for hosts in ["evil.example", "localhost.evil.example", "evil.localhost", "127.0.0.1.nip.io", "10.0.0.1", "api.nexmo.com.evil.example"]
+    {
         refused(&sidecar, with(&format!("Host: {hosts}\r\n")), 421, "host_foreign").await;
     }
     for hosts in ["localhost", "LOCALHOST:8787", "127.0.0.1:8787", "[::1]:8787", "rest.nexmo.com", "rest.nexmo.com:443"] {
