@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -191,6 +191,10 @@ pub fn of_fault(fault: &Fault) -> Response<AnswerBody> {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(MARK, HeaderValue::from_static(told.code));
+    if matches!(fault, Fault::Framing) {
+        // Where this request ends is not known, so nothing behind it may be taken for another (RFC 9112 §6.1).
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if told.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -18,18 +18,6 @@ const UPSTREAM: &str = include_str!("../../src/upstream/error.rs");
 const ADMIN: [&str; 2] = [include_str!("../../src/admin/guard.rs"), include_str!("../../src/admin/serve.rs")];
 const METRICS: &str = include_str!("../../src/metrics.rs");
 
-/// What the README names although other hands are still writing it. Empty in a release.
-const UNDER_WAY: [&str; 6] = ["demo", "fallback", "forwarding", "rules", "hostile", "redaction"];
-
-/// Whether something that is missing may be, which is said.
-fn is_under_way(name: &str) -> bool {
-    let may_be_missing = UNDER_WAY.contains(&name);
-    if may_be_missing {
-        eprintln!("skipped: {name} is not here yet");
-    }
-    may_be_missing
-}
-
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -237,9 +225,7 @@ fn every_command_in_the_readme_is_understood() {
     assert!(ours.len() > 8, "{ours:?}");
     let inline = README.split('`').skip(1).step_by(2).filter(|text| text.starts_with("vonage-sidecar ")).filter_map(arguments);
     for command in ours.iter().cloned().chain(inline) {
-        if let Err(usage) = cli::understands(&command)
-            && !(usage.contains("unrecognized subcommand") && is_under_way(command[1]))
-        {
+        if let Err(usage) = cli::understands(&command) {
             panic!("{command:?}: {usage}");
         }
     }
@@ -306,9 +292,6 @@ fn every_test_that_holds_a_guarantee_exists() {
     for name in rows.iter().flat_map(|row| quoted(row[row.len() - 1])) {
         let module = name.split("::").next().unwrap();
         let (code, directory) = (root(&format!("tests/it/{module}.rs")), root(&format!("tests/it/{module}")));
-        if !code.exists() && is_under_way(module) {
-            continue;
-        }
         let mut text = std::fs::read_to_string(&code).unwrap_or_else(|error| panic!("{}: {error}", code.display()));
         if directory.is_dir() {
             text.push_str(&sources(&directory));

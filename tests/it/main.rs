@@ -23,6 +23,7 @@ mod emulator; // the emulated provider itself: answers, slots and lag, execution
 mod fallback; // what the provider refuses is tried with the other secret, and nothing else is
 mod forwarding; // the same bytes both ways, but for what may not travel
 mod guard; // what no caller reaches, however it asks
+mod hostile; // nothing that is sent to it breaks it, or goes on as it is
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing

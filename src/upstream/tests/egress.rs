@@ -1,3 +1,5 @@
+//! The way out through a proxy, against one that a test scripts.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

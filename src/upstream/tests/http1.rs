@@ -1,3 +1,5 @@
+//! One connection of HTTP/1.1: when it is used again, and what its failures prove.
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

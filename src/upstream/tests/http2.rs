@@ -1,3 +1,5 @@
+//! One connection of HTTP/2: streams, limits, goodbyes, and what failures prove.
+
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

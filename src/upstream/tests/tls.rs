@@ -1,3 +1,5 @@
+//! Who is trusted, and what is said of who is not.
+
 use std::time::Duration;
 
 use rcgen::CertificateParams;

@@ -126,6 +126,21 @@ impl Guest {
         }
     }
 
+    /// So many bytes.
+    pub async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < length {
+            if self.stream.read_buf(&mut self.buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+        Some(self.buffer.drain(..length).collect())
+    }
+
+    /// Whether nothing is left that came and was not read.
+    pub fn is_drained(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// The next bytes that came, whatever they are.
     pub async fn some(&mut self) -> Option<Vec<u8>> {
         if self.buffer.is_empty() && self.stream.read_buf(&mut self.buffer).await.ok()? == 0 {
