@@ -71,7 +71,8 @@ impl Drop for Tight {
 impl Tight {
     /// Starts it and waits until it tells where it listens.
     async fn start(directory: &TempDir, vonage: SocketAddr) -> Self {
-        let hosts: String = Host::all().map(|host| format!("\"{}\" = \"http://{vonage}\"\n", host.name())).collect();
+        let hosts: Vec<String> = Host::all().map(|host| format!("\"{}\" = \"http://{vonage}\"\n", host.name())).collect();
+        let hosts = hosts.concat();
         let settings = format!(
             "[[listen]]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[timeouts]\ncaller_head = \"1s\"\nidle = \"2s\"\n\
              [log]\nformat = \"json\"\n[upstream.hosts]\n{hosts}"
