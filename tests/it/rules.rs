@@ -36,7 +36,8 @@ async fn answer(sidecar: &Sidecar, bytes: impl AsRef<[u8]>) -> Piece {
 
 /// The answer is this marked refusal, and the provider has seen nothing.
 async fn refused(sidecar: &Sidecar, bytes: impl AsRef<[u8]>, status: u16, code: &str) {
-    println!("{}", bytes.as_ref()[..bytes.as_ref().len().min(200)].escape_ascii());
+    let bytes = bytes.as_ref();
+    println!("{}", bytes[..bytes.len().min(200)].escape_ascii());
     answer(sidecar, bytes).await.is_marked(status, code);
     assert_eq!(sidecar.vonage().seen().len(), 0, "nothing is sent upstream");
 }

@@ -1,12 +1,14 @@
 //! One request after another on a connection, and answers that come before their requests have ended.
 
+use std::time::Duration;
+
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{SECRET, before, request, sent};
 use crate::support::origin::Origin;
 use crate::support::sidecar::Setup;
-use crate::support::wire::{next, talk, until};
+use crate::support::wire::{Piece, listen, next, talk, until};
 
 /// Says the target of every request.
 async fn echo() -> Origin {
@@ -24,7 +26,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let origin = echo().await;
     let sidecar = before(&origin).await;
     let three: String = ["/odd/1", "/odd/2", "/odd/3"].iter().map(|path| request(&format!("GET {path} HTTP/1.1"), "", "")).collect();
-    let answers: Vec<String> = talk(sidecar.data, three.as_bytes()).await.pieces().iter().map(crate::support::wire::Piece::text).collect();
+    let answers: Vec<String> = talk(sidecar.data, three.as_bytes()).await.pieces().iter().map(Piece::text).collect();
     assert_eq!(answers, ["/odd/1", "/odd/2", "/odd/3"]);
 }
 
@@ -63,7 +65,7 @@ async fn an_upload_that_waits_to_be_asked_for_is_asked_for_once() {
         let mut caller = sent(&sidecar, head).await;
         assert_eq!(until(&mut caller, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n", "{path}");
         caller.write_all(b"{}").await.unwrap();
-        let rest = crate::support::wire::listen(&mut caller).await.only();
+        let rest = listen(&mut caller).await.only();
         assert!(rest.status >= 200 && rest.code().is_empty(), "{path}: {rest:?}");
         let seen = sidecar.vonage().seen().pop().unwrap();
         assert!(seen.complete && &seen.body[..] == b"{}" && !seen.headers.contains_key("expect"), "{seen:?}");
@@ -103,6 +105,24 @@ async fn an_answer_before_the_upload_has_ended_is_delivered_and_its_connection_n
         // What is left of the upload is not taken for a request.
         uploader.write_all(request("GET /odd HTTP/1.1", "", "").as_bytes()).await.ok();
         uploader.shutdown().await.ok();
-        assert!(crate::support::wire::listen(&mut uploader).await.pieces().is_empty());
+        assert!(listen(&mut uploader).await.pieces().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_request_behind_a_large_answer_waits_for_its_turn() {
+    for size in [200_000, 1_000_000, 5_000_000, 20_000_000] {
+        let body = vec![b'x'; size];
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").into_bytes();
+        answer.extend(&body);
+        let origin = Origin::saying(answer).await;
+        let sidecar = before(&origin).await;
+        let mut caller = sent(&sidecar, format!("{}garbage\r\n\r\n", request("GET /odd HTTP/1.1", "", ""))).await;
+        // Until the answer is stuck on its way, the last of it in the sidecar's own buffers.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let answers = listen(&mut caller).await.pieces();
+        assert_eq!(answers.len(), 2, "{size}");
+        assert!(answers[0].whole && answers[0].body == body, "{size}");
+        answers[1].is_marked(400, "request_malformed");
     }
 }

@@ -86,7 +86,7 @@ fn read(head: &str) -> Result<Framing, &'static str> {
     if all("authorization") != [OURS] {
         return Err("authorization");
     }
-    if all("host").len() != 1 || !all("host")[0].ends_with(".com") {
+    if all("host") != ["api.nexmo.com"] {
         return Err("host");
     }
     let alone = ["upgrade", "te", "trailer", "proxy-connection", "proxy-authorization", "keep-alive", "expect", "cookie", "x-original-url"];

@@ -37,7 +37,7 @@ async fn every_gadget_meets_its_fate() {
                 _ => false,
             };
         if !right {
-            wrong.push(format!("{:.120?}: {expected:?}, but {came:?}, {sent} sent", input));
+            wrong.push(format!("{input:.120?}: {expected:?}, but {came:?}, {sent} sent"));
         }
         good(&sidecar, input).await;
     }
