@@ -15,9 +15,9 @@ fn spawn(sidecar: &Sidecar) -> tokio::task::JoinHandle<crate::support::caller::A
     tokio::spawn(async move { Caller::new(to).send(SMS.request()).await.unwrap() })
 }
 
-async fn seen(sidecar: &Sidecar, count: usize) {
-    let reached = |vonage: &vonage_sidecar::emulator::Control| vonage.count(|seen| seen.path() == SMS.path && !is_probe(seen)) >= count;
-    assert!(sidecar.vonage().wait_for(reached, PATIENCE).await);
+/// Waits until the emulator has read a request whole, and so has chosen which fault it meets.
+async fn read_one(sidecar: &Sidecar) {
+    assert!(sidecar.vonage().wait_for(|vonage| vonage.count(|seen| seen.path() == SMS.path && seen.complete) == 1, PATIENCE).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,9 +42,9 @@ async fn an_acceptance_from_before_the_flip_changes_nothing() {
 async fn a_refusal_from_before_the_secret_became_live_changes_nothing() {
     let sidecar = Setup::new(&[NEW], &[NEXT, NEW]).start().await;
     // Refused at once, answered late: by then the same secret is live and proven.
-    sidecar.vonage().add_fault(rule("delay=2500").on_path(SMS.path).times(1));
+    sidecar.vonage().add_fault(rule("refused,delay=2500").on_path(SMS.path).times(1));
     let late = spawn(&sidecar);
-    seen(&sidecar, 1).await;
+    read_one(&sidecar).await;
     sidecar.vonage().create_secret(KEY, NEXT).unwrap();
     send(&sidecar, SMS).await;
     assert_eq!(standing(&sidecar, 0, Host::REST), Standing::Good);
