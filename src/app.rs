@@ -9,7 +9,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::admin::serve::Admin;
-use crate::admin::{Backend, Identity, serve, status};
+use crate::admin::{Backend, Identity, status};
+use crate::bind::BindError;
 use crate::clock;
 use crate::config::Settings;
 use crate::credentials::reload::Reload;
@@ -18,7 +19,7 @@ use crate::credentials::watch::Watching;
 use crate::metrics::Metrics;
 use crate::prove::prober::{self, Alarm};
 use crate::proxy::Proxy;
-use crate::proxy::listen::{self, Bound};
+use crate::proxy::listen::Bound;
 use crate::shutdown::Shutdown;
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
@@ -44,12 +45,9 @@ pub struct Surroundings {
 /// Why a sidecar cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A data listener.
+    /// A listener.
     #[error(transparent)]
-    Data(#[from] listen::BindError),
-    /// An admin listener.
-    #[error(transparent)]
-    Admin(#[from] serve::BindError),
+    Bind(#[from] BindError),
     /// TLS roots or the egress proxy.
     #[error("the way to Vonage cannot be set up")]
     Upstream(#[from] SetupError),
@@ -100,7 +98,7 @@ impl App {
     /// file is no error: the sidecar is live and not ready until a good one comes.
     pub async fn bind(settings: Settings, surroundings: Surroundings, shutdown: Shutdown) -> Result<Self, StartError> {
         let data = Bound::bind(&settings.listen)?;
-        let admin = Admin::bind(&settings.admin).await?;
+        let admin = Admin::bind(&settings.admin)?;
         let upstream = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings.proxy)?;
         let tokens = Arc::new(Tokens::read(&settings.admin).map_err(StartError::Token)?);
         let store = Arc::new(Store::default());

@@ -30,7 +30,7 @@
 //! | [`config`] | `sidecar.toml`: what it may say, and the settings that come of it | `vonage` and below |
 //! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like | nothing of ours |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
-//! | [`files`], [`clock`], [`shutdown`], [`hardening`] | the only readers of files and of time; how the process ends; no core dumps | `clock` |
+//! | [`bind`], [`files`], [`clock`], [`shutdown`], [`hardening`] | listening sockets; the only readers of files and of time; how the process ends; no core dumps | [`config`], `clock` |
 //! | [`emulator`] | a stateful Vonage, for tests and for trying things out | nothing that it is there to test |
 //!
 //! Arrows point down the table; values, files and time are for all. The emulator stands apart: its checks of
@@ -89,6 +89,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod bind;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -137,12 +137,8 @@ impl Proxy {
         told.request(&head);
         let framing = raw_framing(&head, caller);
         let admitted = guard::admit(head, listen, framing)?;
-        let mut routed = route::route(admitted, listen, self.rules.region)?;
+        let routed = route::route(admitted, listen, self.rules.region)?;
         told.routed(&routed);
-        headers::to_upstream(&mut routed.head.headers);
-        if routed.treatment == Treatment::Basic {
-            headers::accept_encoding(&mut routed.head.headers, judged(routed.endpoint));
-        }
         let (ask, claims) = self.prepare(routed, body, started).await?;
         match ask.treatment {
             Treatment::Basic => {
@@ -159,7 +155,12 @@ impl Proxy {
     async fn prepare(&self, routed: Routed, body: Incoming, started: Instant) -> Result<(Ask, Claims), Fault> {
         let Routed { head, endpoint, host, repeat, treatment } = routed;
         let bodiless = body.is_end_stream();
+        // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
         let (mut stripped, mut claims) = strip::head(head, endpoint);
+        headers::to_upstream(stripped.headers_mut());
+        if treatment == Treatment::Basic {
+            headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
+        }
         let body = if bodiless {
             AskBody::None
         } else if treatment == Treatment::Basic && parameters::in_body(endpoint) {

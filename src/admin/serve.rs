@@ -7,8 +7,7 @@
 //! A request arrives as head only; who may ask what is decided in `guard`.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,8 @@ use tokio::task::JoinSet;
 use super::guard::{Call, Denied, Surface, admit};
 use super::status::{Binding, Listener, Proofs, Role, SCHEMA};
 use super::{Backend, page};
-use crate::config::{self, Address};
+use crate::bind::{self, BindError};
+use crate::config;
 use crate::{clock, metrics};
 
 /// Connections at once on one listener; more wait in the kernel.
@@ -41,24 +41,11 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const PROOFS: usize = 2;
 /// The pause after an accept that failed (no file descriptors): trying at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often a free port is asked for that both loopback addresses have.
-const PORT_TRIES: usize = 8;
 
 /// Names the code of an answer that we made.
 const ERROR_HEADER: HeaderName = HeaderName::from_static("x-sidecar-error");
 
 type Answer = Response<Full<Bytes>>;
-
-/// A listener could not be bound.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct BindError {
-    /// Where.
-    pub address: SocketAddr,
-    /// Why.
-    #[source]
-    pub source: io::Error,
-}
 
 /// The admin listeners, bound.
 #[derive(Debug)]
@@ -68,13 +55,13 @@ pub struct Admin {
 
 impl Admin {
     /// Binds them all, or none.
-    pub async fn bind(settings: &config::Admin) -> Result<Self, BindError> {
+    pub fn bind(settings: &config::Admin) -> Result<Self, BindError> {
         let mut listeners = Vec::new();
-        for listener in bind(settings.address).await? {
+        for listener in bind::listeners(settings.address)? {
             listeners.push((Surface::Operators, Role::Admin, listener));
         }
         if let Some(observe) = &settings.observe {
-            for listener in bind(observe.address).await? {
+            for listener in bind::listeners(observe.address)? {
                 listeners.push((Surface::Observers, Role::Observe, listener));
             }
         }
@@ -105,37 +92,6 @@ impl Admin {
 struct Shared {
     backend: Arc<Backend>,
     proofs: Semaphore,
-}
-
-async fn bind(address: Address) -> Result<Vec<TcpListener>, BindError> {
-    match address {
-        Address::Ip(address) => Ok(vec![listen(address).await?]),
-        Address::Localhost { port: 0 } => {
-            for _ in 1..PORT_TRIES {
-                if let Ok(both) = bind_loopbacks(0).await {
-                    return Ok(both);
-                }
-            }
-            bind_loopbacks(0).await
-        }
-        Address::Localhost { port } => bind_loopbacks(port).await,
-    }
-}
-
-/// Both loopback addresses at one port; the second only if this machine has it. That somebody else has the port
-/// there is an error: half of the requests would go to them.
-async fn bind_loopbacks(port: u16) -> Result<Vec<TcpListener>, BindError> {
-    let first = listen((Ipv4Addr::LOCALHOST, port).into()).await?;
-    let port = first.local_addr().map_or(port, |address| address.port());
-    match listen((Ipv6Addr::LOCALHOST, port).into()).await {
-        Ok(second) => Ok(vec![first, second]),
-        Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => Err(error),
-        Err(_no_ipv6) => Ok(vec![first]),
-    }
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| BindError { address, source })
 }
 
 async fn accept(listener: TcpListener, surface: Surface, shared: Arc<Shared>) {

@@ -89,7 +89,7 @@ async fn serve(settings: Settings, metrics: Arc<Metrics>, telemetry: &Telemetry)
 fn could_not_start(error: &crate::app::StartError) -> Failure {
     let failure = Failure::could_not_run("the sidecar cannot start").caused_by(error);
     match error {
-        crate::app::StartError::Data(_) | crate::app::StartError::Admin(_) => {
+        crate::app::StartError::Bind(_) => {
             failure.hint("another process has the port, or it may not be bound; listen and admin in sidecar.toml choose others")
         }
         crate::app::StartError::Upstream(_) => failure.hint("see [upstream] in sidecar.toml; an image needs CA certificates"),

@@ -28,6 +28,11 @@ impl Stripped {
         &self.head
     }
 
+    /// Its headers, for taking more of them away.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.head.headers
+    }
+
     /// The body was rewritten and has this length now.
     pub fn set_length(&mut self, bytes: usize) {
         let length = HeaderValue::from(u64::try_from(bytes).unwrap_or(u64::MAX));

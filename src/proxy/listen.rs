@@ -1,12 +1,11 @@
 //! Listeners and connections of callers: bind, accept, serve, drain.
 //!
-//! hyper's defaults are not a safe proxy: the backlog is deepened, a half-closed caller is served, an idle connection
+//! hyper's defaults are not a safe proxy: a half-closed caller is served, an idle connection
 //! has no buffers yet, the number of connections is bounded so that descriptors are left for the credentials file.
 //! A panic ends its own connection only.
 
 use std::convert::Infallible;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,19 +16,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Proxy;
 use super::caller::{AFTERMATH, Caller, Departure};
 use super::socket::{Pace, Socket, departure};
-use crate::config::{Address, Listen, Settings};
+use crate::bind::{self, BindError};
+use crate::config::{Listen, Settings};
 use crate::shutdown::Shutdown;
 
-/// Connections that the kernel completes before we accept them: hyper's usual 128 makes a burst wait for seconds.
-const BACKLOG: u32 = 4096;
-/// Tries to find a port that is free on both loopback addresses.
-const PORT_TRIES: usize = 32;
 /// A head has at most so many headers.
 const MOST_HEADERS: usize = 100;
 /// After a failed accept (descriptors used up, usually) others get time to end.
@@ -39,58 +35,10 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Descriptors that are left for files, admin, the runtime.
 const RESERVED: usize = 64;
 
-/// Why a listener is not there.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct BindError {
-    /// Where.
-    pub address: SocketAddr,
-    /// Why.
-    #[source]
-    pub source: io::Error,
-}
-
 /// Listeners that are bound and not yet served.
 #[derive(Debug)]
 pub struct Bound {
     listeners: Vec<(TcpListener, Arc<Listen>)>,
-}
-
-/// Binds an address. Of both loopback addresses the second may be missing: not every machine has IPv6.
-pub fn bind_address(address: Address) -> Result<Vec<TcpListener>, BindError> {
-    match address {
-        Address::Ip(address) => Ok(vec![bind_socket(address)?]),
-        Address::Localhost { port } => bind_localhost(port),
-    }
-}
-
-fn bind_localhost(port: u16) -> Result<Vec<TcpListener>, BindError> {
-    let v4 = |port| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port);
-    let v6 = |port| SocketAddr::new(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), port);
-    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
-    loop {
-        let first = bind_socket(v4(port))?;
-        let chosen = first.local_addr().map_err(|source| BindError { address: v4(port), source })?.port();
-        match bind_socket(v6(chosen)) {
-            Ok(second) => return Ok(vec![first, second]),
-            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && tries > 1 => tries -= 1,
-            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => return Err(error),
-            Err(error) => {
-                tracing::info!(address = %error.address, cause = %error.source, "no IPv6 loopback: listening on IPv4 alone");
-                return Ok(vec![first]);
-            }
-        }
-    }
-}
-
-fn bind_socket(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let bind = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    bind().map_err(|source| BindError { address, source })
 }
 
 impl Bound {
@@ -99,7 +47,7 @@ impl Bound {
         let mut listeners = Vec::new();
         for listen in listens {
             let rules = Arc::new(listen.clone());
-            listeners.extend(bind_address(listen.address)?.into_iter().map(|listener| (listener, Arc::clone(&rules))));
+            listeners.extend(bind::listeners(listen.address)?.into_iter().map(|listener| (listener, Arc::clone(&rules))));
         }
         Ok(Self { listeners })
     }

@@ -105,7 +105,7 @@ impl Room {
     async fn with(script: Script) -> Self {
         let observe = config::Observe { address: Address::Ip((Ipv4Addr::LOCALHOST, 0).into()), tokens: Vec::new() };
         let settings = config::Admin { address: Address::Localhost { port: 0 }, observe: Some(observe) };
-        let bound = Admin::bind(&settings).await.unwrap();
+        let bound = Admin::bind(&settings).unwrap();
         let address = |role| bound.listeners().into_iter().find(|listener| listener.role == role).unwrap().address.parse().unwrap();
         let (admin, observe) = (address(Role::Admin), address(Role::Observe));
         let (store, shutdown, script) = (Arc::new(Store::default()), Shutdown::new(), Arc::new(script));

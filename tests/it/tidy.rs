@@ -207,6 +207,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "bind",
             "admin",
             "proxy",
             "prove",
@@ -223,8 +224,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("emulator", &["clock"]),
-    ("admin", &["credentials", "config", "metrics", "vonage", "shutdown", "secret", "clock"]),
-    ("proxy", &["prove", "inject", "upstream", "credentials", "config", "telemetry", "metrics", "vonage", "shutdown", "secret", "clock"]),
+    ("bind", &["config"]),
+    ("admin", &["bind", "credentials", "config", "metrics", "vonage", "shutdown", "secret", "clock"]),
+    (
+        "proxy",
+        &["bind", "prove", "inject", "upstream", "credentials", "config", "telemetry", "metrics", "vonage", "shutdown", "secret", "clock"],
+    ),
     ("prove", &["inject", "upstream", "credentials", "metrics", "vonage", "clock"]),
     ("inject", &["upstream", "vonage"]),
     ("upstream", &["config", "vonage", "clock"]),

@@ -8,7 +8,7 @@ use vonage_sidecar::emulator::{AccountSpec, Options};
 use vonage_sidecar::secret::ApiKey;
 use vonage_sidecar::vonage::hosts::Host;
 
-use super::rig::{FORM, NEW, OLD, SMS, attempts, send, standing};
+use super::rig::{BALANCE, FORM, NEW, OLD, SMS, attempts, send, standing};
 use crate::support::caller::{Answer, Caller, request};
 use crate::support::sidecar::{KEY, Setup, Sidecar};
 
@@ -124,4 +124,16 @@ async fn rows_of_other_credentials_keep_the_callers_own_and_token_rows_are_told_
         assert_eq!((answer.status.as_u16(), answer.code()), (501, "scheme_not_supported"), "{path}");
     }
     assert!(sidecar.vonage().seen().is_empty(), "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_key_counts_though_its_header_is_named_in_connection() {
+    let sidecar = Setup::new(&[OLD], &[OLD]).start().await;
+    let raw = format!(
+        "GET {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Basic b3RoZXJrZXk6eA==\r\nconnection: authorization, close\r\n\r\n",
+        BALANCE.path
+    );
+    let answer = crate::support::caller::raw(sidecar.data, raw.as_bytes()).await;
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 403") && text.contains("key_unknown"), "{text}");
 }
