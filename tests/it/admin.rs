@@ -98,11 +98,11 @@ impl Drop for Room {
 }
 
 impl Room {
-    pub async fn start() -> Self {
-        Self::with(Script::default()).await
+    pub fn start() -> Self {
+        Self::with(Script::default())
     }
 
-    async fn with(script: Script) -> Self {
+    fn with(script: Script) -> Self {
         let observe = config::Observe { address: Address::Ip((Ipv4Addr::LOCALHOST, 0).into()), tokens: Vec::new() };
         let settings = config::Admin { address: Address::Localhost { port: 0 }, observe: Some(observe) };
         let bound = Admin::bind(&settings).unwrap();
@@ -167,7 +167,7 @@ async fn post(to: SocketAddr, path: &str) -> Answer {
 
 #[tokio::test]
 async fn live_at_once_ready_with_a_snapshot_unready_while_it_drains() {
-    let room = Room::start().await;
+    let room = Room::start();
     for address in [room.admin, room.observe] {
         assert_eq!(get(address, "/livez").await.status, 200);
         let unready = get(address, "/readyz").await;
@@ -187,7 +187,7 @@ async fn live_at_once_ready_with_a_snapshot_unready_while_it_drains() {
 
 #[tokio::test]
 async fn not_ready_before_every_listener_is_bound() {
-    let room = Room::start().await;
+    let room = Room::start();
     room.load();
     room.script.pending_listener.store(true, Ordering::SeqCst);
     assert_eq!(get(room.admin, "/readyz").await.status, 503);
@@ -197,7 +197,7 @@ async fn not_ready_before_every_listener_is_bound() {
 
 #[tokio::test]
 async fn the_document_and_the_page_tell_the_same() {
-    let room = Room::start().await;
+    let room = Room::start();
     room.load();
     let answer = get(room.admin, "/status").await;
     assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
@@ -213,7 +213,7 @@ async fn the_document_and_the_page_tell_the_same() {
 
 #[tokio::test]
 async fn prometheus_gets_counters_and_gauges() {
-    let room = Room::start().await;
+    let room = Room::start();
     room.load();
     let answer = get(room.observe, "/metrics").await;
     assert!(answer.head.contains("content-type: application/openmetrics-text"), "{}", answer.head);
@@ -224,7 +224,7 @@ async fn prometheus_gets_counters_and_gauges() {
 
 #[tokio::test]
 async fn observers_prove_with_the_token_only() {
-    let room = Room::start().await;
+    let room = Room::start();
     let denied = post(room.observe, "/prove?account=abcd1234").await;
     assert_eq!((denied.status, denied.code()), (401, Some("token_missing")));
     assert!(denied.head.contains("www-authenticate: Bearer"), "{}", denied.head);
@@ -240,7 +240,7 @@ async fn observers_prove_with_the_token_only() {
 
 #[tokio::test]
 async fn more_than_two_proofs_at_once_are_asked_to_come_back() {
-    let room = Arc::new(Room::with(Script { gate: Some(Notify::new()), ..Script::default() }).await);
+    let room = Arc::new(Room::with(Script { gate: Some(Notify::new()), ..Script::default() }));
     let address = room.admin;
     let mut running = Vec::new();
     for _ in 0..2 {
@@ -258,7 +258,7 @@ async fn more_than_two_proofs_at_once_are_asked_to_come_back() {
 
 #[tokio::test]
 async fn quit_drains_and_only_operators_may() {
-    let room = Room::start().await;
+    let room = Room::start();
     assert_eq!(post(room.observe, "/quit").await.code(), Some("not_found"));
     assert!(!room.shutdown.is_draining());
     assert_eq!(post(room.admin, "/reload").await.document()["outcome"], "unchanged");
@@ -268,7 +268,7 @@ async fn quit_drains_and_only_operators_may() {
 
 #[tokio::test]
 async fn a_denial_is_a_problem_document_with_a_code_and_a_remedy() {
-    let room = Room::start().await;
+    let room = Room::start();
     let rebound = ask(room.admin, &["GET /status HTTP/1.1", "Host: evil.example:9787"]).await;
     assert_eq!((rebound.status, rebound.code()), (421, Some("host_not_allowed")));
     assert!(rebound.head.contains("content-type: application/problem+json"), "{}", rebound.head);
@@ -285,7 +285,7 @@ async fn a_denial_is_a_problem_document_with_a_code_and_a_remedy() {
 
 #[tokio::test]
 async fn a_connection_is_for_one_request() {
-    let room = Room::start().await;
+    let room = Room::start();
     let answer = ask(room.admin, &["GET /livez HTTP/1.1", "Host: localhost", "", "GET /livez HTTP/1.1", "Host: localhost"]).await;
     assert!(answer.head.contains("connection: close"), "{}", answer.head);
     assert_eq!(answer.body, r#"{"live":true}"#);
@@ -293,7 +293,7 @@ async fn a_connection_is_for_one_request() {
 
 #[tokio::test]
 async fn nothing_answers_after_the_room_is_dropped() {
-    let room = Room::start().await;
+    let room = Room::start();
     let address = room.admin;
     let mut idle = TcpStream::connect(address).await.unwrap();
     assert_eq!(get(address, "/livez").await.status, 200);

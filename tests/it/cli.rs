@@ -52,7 +52,7 @@ async fn help_and_version_are_data() {
 
 #[tokio::test]
 async fn health_is_yes_or_no_and_never_a_third_answer() {
-    let room = Room::start().await;
+    let room = Room::start();
     let admin = room.admin.to_string();
     let unready = run(&["health", "--admin", &admin]).await;
     assert_eq!((unready.code, unready.out.as_str()), (Some(1), ""));
@@ -71,7 +71,7 @@ async fn health_is_yes_or_no_and_never_a_third_answer() {
 
 #[tokio::test]
 async fn status_is_a_table_for_people_and_a_document_for_programs() {
-    let room = Room::start().await;
+    let room = Room::start();
     room.load();
     let admin = room.admin.to_string();
     let table = run(&["status", "--admin", &admin]).await;
@@ -94,7 +94,7 @@ async fn a_sidecar_that_cannot_be_asked_is_exit_2_with_a_hint() {
 
 #[tokio::test]
 async fn the_settings_name_the_admin_address() {
-    let room = Room::start().await;
+    let room = Room::start();
     room.load();
     let settings = format!("[admin]\naddress = \"{}\"\n", room.admin);
     let directory = TempDir::new().unwrap();

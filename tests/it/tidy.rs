@@ -224,7 +224,6 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("emulator", &["clock"]),
-    ("bind", &["config"]),
     ("admin", &["bind", "credentials", "config", "metrics", "vonage", "shutdown", "secret", "clock"]),
     (
         "proxy",
@@ -236,6 +235,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["config", "metrics"]),
     ("credentials", &["config", "metrics", "files", "vonage", "problem", "secret", "clock"]),
     ("metrics", &["vonage"]),
+    ("bind", &["config"]),
     ("config", &["vonage", "problem", "secret"]),
     ("files", &["clock"]),
     ("vonage", &[]),
