@@ -63,7 +63,7 @@ async fn what_is_for_one_connection_or_steers_does_not_travel() {
         Upgrade: h2c\r\nHTTP2-Settings: AAAA\r\nForwarded: for=10.0.0.1\r\nVia: 1.1 x\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: evil\r\n\
         X-Forwarded-Proto: https\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /\r\nX-Real-IP: 10.0.0.1\r\nCookie: a=b\r\nCookie: c=d\r\n\
         X-HTTP-Method-Override: DELETE\r\nX-HTTP-Method: DELETE\r\nX-Method-Override: DELETE\r\nX-Original-URL: /accounts\r\n\
-        X-Rewrite-URL: /accounts\r\nSec-Fetch-Mode: cors\r\nAuthorization: Basic dHdv\r\nX-Stays: 1\r\nContent-Type: text/plain\r\n";
+        X-Rewrite-URL: /accounts\r\nSec-Fetch-Mode: cors\r\nAuthorization: Basic YWJjZDEyMzQ6dHdv\r\nX-Stays: 1\r\nContent-Type: text/plain\r\n";
     let bytes = format!("GET /odd HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
     assert_eq!(talk(sidecar.data, bytes.as_bytes()).await.only().status, 200);
     let heard = origin.heard().await;

@@ -109,7 +109,7 @@ fn lines() -> Vec<(String, Fate)> {
         (with("X: y\r\n folded\r\n"), Refused(400)),
         (with("\tX: y\r\n"), Refused(400)),
         (with("Authorization: Basic eDp5\r\nauthorization: Bearer x\r\nAuthorization : x\r\n"), Refused(400)),
-        (with("Connection: Authorization\r\nAuthorization: Basic eDp5\r\n"), Served),
+        (with("Connection: Authorization\r\nAuthorization: Basic YWJjZDEyMzQ6eQ==\r\n"), Served),
         (with("Connection: host, authorization, close\r\n"), Served),
         (with("Upgrade: websocket\r\nConnection: upgrade\r\n"), Refused(501)),
         (with("Expect: 100-continue, x\r\n"), Refused(417)),
