@@ -101,14 +101,14 @@ impl Proxy {
     pub(super) async fn attempt(&self, ask: &Ask, wanted: &Wanted, pick: &Pick, caller: &Caller) -> Result<Judged, Failure> {
         let Some(usage) = pick.usage() else { return Err(Failure::Unsent(Fault::NoCredentials)) };
         let in_use = usage.in_use();
-        let presented = present(wanted, pick).await?;
+        let presented = present(ask, wanted, pick).await?;
         let answer = self.send(ask, presented.credential(), caller).await?;
-        let judged = judge(ask, wanted.scheme, answer).await?;
+        let judged = judge(ask, wanted.scheme(), answer).await?;
         drop(in_use);
         self.metrics.attempt(ask.host, judged.verdict);
         match judged.verdict {
             Verdict::Accepted => usage.accepted(clock::now()),
-            Verdict::Stale => presented.discard(wanted, pick),
+            Verdict::Stale => presented.discard(),
             Verdict::Refused | Verdict::Doubtful | Verdict::NoEvidence => {}
         }
         Ok(judged)
