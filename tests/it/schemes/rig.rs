@@ -31,12 +31,14 @@ pub fn application(id: &str, pairs: &[&Generated]) -> String {
     format!("[[application]]\nid = \"{id}\"\naccount = \"{KEY}\"\nprivate_keys = [{}]\n", keys.join(", "))
 }
 
-/// A sidecar whose account has these applications, in front of an emulator that knows both.
-pub async fn with(applications: &str, adjust: impl FnOnce(&mut Settings) + Send + 'static) -> Sidecar {
+/// A sidecar whose account has these applications, in front of an emulator that knows both: the first one by the public
+/// key of `live`, the other one by that of the second pair.
+pub async fn with(applications: &str, live: &Generated, adjust: impl FnOnce(&mut Settings) + Send + 'static) -> Sidecar {
     let mut setup = Setup::new(&[LIVE], &[LIVE]).with(adjust);
-    let spec = |id: &str| ApplicationSpec { id: id.to_owned(), account: KEY.to_owned(), public_key: Some(PAIRS[0].public.clone()) };
+    let spec =
+        |id: &str, pair: &Generated| ApplicationSpec { id: id.to_owned(), account: KEY.to_owned(), public_key: Some(pair.public.clone()) };
     if let Some(options) = &mut setup.options {
-        options.applications = vec![spec(APPLICATION), spec(OTHER_APPLICATION)];
+        options.applications = vec![spec(APPLICATION, live), spec(OTHER_APPLICATION, &PAIRS[1])];
     }
     let sidecar = setup.start().await;
     if !applications.is_empty() {
@@ -46,9 +48,9 @@ pub async fn with(applications: &str, adjust: impl FnOnce(&mut Settings) + Send 
     sidecar
 }
 
-/// One application with one key, or with both.
+/// One application with these keys, of which the last one is the right one.
 pub async fn one(pairs: &[&Generated]) -> Sidecar {
-    with(&application(APPLICATION, pairs), |_| {}).await
+    with(&application(APPLICATION, pairs), pairs.last().copied().unwrap_or(&PAIRS[0]), |_| {}).await
 }
 
 /// A token as an SDK makes it, signed by nobody we know.
