@@ -22,8 +22,8 @@ pub use strip::Stripped;
 /// What goes onto a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Credential<'a> {
-    /// A key and secret, as a finished header.
-    Basic(&'a HeaderValue),
+    /// A finished `Authorization` header: key and secret, or a token.
+    Header(&'a HeaderValue),
     /// The caller's own of a kind that is not ours to replace; the head was not stripped of it.
     CallersOwn,
     /// None: the endpoint is open.
@@ -34,7 +34,7 @@ pub enum Credential<'a> {
 pub fn inject(stripped: &Stripped, host: Host, credential: Credential<'_>, body: Body) -> Outgoing {
     let mut head = stripped.head().clone();
     match credential {
-        Credential::Basic(header) => {
+        Credential::Header(header) => {
             head.headers.insert(AUTHORIZATION, header.clone());
         }
         Credential::CallersOwn | Credential::Nothing => {}

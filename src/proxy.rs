@@ -50,6 +50,7 @@ use exchange::{Ask, AskBody, Told};
 use fault::{Fault, Source};
 use headers::JudgedAnswers;
 use route::{Routed, Treatment};
+use whose::Whose;
 
 /// Requests that may wait for a newer file at once.
 const MOST_HELD: usize = 256;
@@ -141,11 +142,11 @@ impl Proxy {
         told.routed(&routed);
         let (ask, claims) = self.prepare(routed, body, started).await?;
         match ask.treatment {
-            Treatment::Basic => {
-                let account = whose::account(&claims, listen, &self.store.load())?;
+            Treatment::Ours => {
+                let Whose { account, wanted } = whose::whose(&claims, ask.endpoint, listen, &self.store.load())?;
                 self.metrics.caller_secret(whose::caller_secret(&claims, &account));
                 told.account(&account.key);
-                self.exchange(&ask, &account.key, caller, told).await
+                self.exchange(&ask, &wanted, caller, told).await
             }
             Treatment::PassThrough | Treatment::Open => self.pass(&ask, caller).await,
         }
@@ -158,12 +159,12 @@ impl Proxy {
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
         let (mut stripped, mut claims) = strip::head(head, endpoint);
         headers::to_upstream(stripped.headers_mut());
-        if treatment == Treatment::Basic {
+        if treatment == Treatment::Ours {
             headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
         }
         let body = if bodiless {
             AskBody::None
-        } else if treatment == Treatment::Basic && parameters::in_body(endpoint) {
+        } else if treatment == Treatment::Ours && parameters::in_body(endpoint) {
             let whole = self.read_whole(body).await?;
             let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
                 .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
@@ -230,6 +231,7 @@ impl Proxy {
             endpoint = told.endpoint.map_or("none", |endpoint| endpoint.name),
             host = told.host.map_or("", crate::vonage::hosts::Host::name),
             account = told.account.as_ref().map_or("", crate::secret::ApiKey::as_str),
+            application = told.application.as_ref().map_or("", crate::secret::ApplicationId::as_str),
             secret = told.secret.as_deref().unwrap_or(""),
             generation = told.generation.0,
             attempts = told.attempts,

@@ -28,6 +28,9 @@ pub enum Malformed {
     /// A byte that cannot be part of it.
     #[error("has {0}")]
     Character(&'static str),
+    /// A private key that cannot sign, and why.
+    #[error("{0}")]
+    Key(&'static str),
 }
 
 /// Longest identifier accepted, in bytes. Vonage's API keys have 8 characters, its ids 36.
@@ -192,7 +195,7 @@ impl AccessToken {
 }
 
 impl PrivateKeyPem {
-    /// Reads one: text with a PEM block of a private key. The key itself is read when it is used.
+    /// Reads one: text with a PEM block of a private key. Whether there is a key in it, `jwt` finds out.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.trim().is_empty() {
             return Err(Malformed::Empty);
@@ -201,6 +204,11 @@ impl PrivateKeyPem {
             return Err(Malformed::Character("no PEM block of a private key"));
         }
         Ok(Self(Arc::new(SecretString::from(text))))
+    }
+
+    /// The text, for reading the key out of it and for writing it into a file.
+    pub fn as_pem(&self) -> &str {
+        self.text()
     }
 }
 

@@ -13,6 +13,8 @@ use http::{HeaderMap, HeaderValue, Uri};
 use zeroize::Zeroizing;
 
 use super::{form, json};
+use crate::jwt::Placeholder;
+use crate::jwt::placeholder::Broken;
 use crate::vonage::endpoints::{Endpoint, Scheme};
 use crate::vonage::parameters;
 
@@ -47,18 +49,20 @@ pub struct Claims {
     pub keys: Vec<String>,
     /// The secrets it presented.
     pub secrets: Vec<Zeroizing<String>>,
-    /// Whether it sent a bearer token.
+    /// The bearer token that it sent.
     pub bearer: Bearer,
 }
 
-/// Whether a bearer token came with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The bearer token that came with a request.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Bearer {
     /// None.
     #[default]
     Absent,
-    /// At least one.
-    Present,
+    /// One that says what it is for.
+    Token(Placeholder),
+    /// One that is no token, or two that differ.
+    Broken,
 }
 
 /// Why a body cannot be cleaned.
@@ -114,6 +118,12 @@ pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut
 }
 
 impl Claims {
+    fn token(&mut self, read: Result<Placeholder, Broken>) {
+        let token = read.map_or(Bearer::Broken, Bearer::Token);
+        let is_first = self.bearer == Bearer::Absent || self.bearer == token;
+        self.bearer = if is_first { token } else { Bearer::Broken };
+    }
+
     fn parameter(&mut self, name: &'static str, value: String) {
         match name {
             parameters::KEY | parameters::KEY_ALIAS => self.keys.push(value),
@@ -135,7 +145,7 @@ fn credential(value: &HeaderValue, claims: &mut Claims) {
     let Ok(text) = value.to_str() else { return };
     let (scheme, rest) = text.trim_start().split_once(' ').unwrap_or((text, ""));
     if scheme.eq_ignore_ascii_case("bearer") {
-        claims.bearer = Bearer::Present;
+        claims.token(Placeholder::read(rest));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return;
