@@ -31,12 +31,21 @@ pub fn application(id: &str, pairs: &[&Generated]) -> String {
     format!("[[application]]\nid = \"{id}\"\naccount = \"{KEY}\"\nprivate_keys = [{}]\n", keys.join(", "))
 }
 
-/// A sidecar whose account has these applications, in front of an emulator that knows both.
+/// What the provider knows of an application: its id and the public key that is in force.
+fn known(id: &str, pair: &Generated) -> ApplicationSpec {
+    ApplicationSpec { id: id.to_owned(), account: KEY.to_owned(), public_key: Some(pair.public.clone()) }
+}
+
+/// Puts the key of this pair in force, so that every other one is refused.
+pub fn in_force(sidecar: &Sidecar, pair: &Generated) {
+    sidecar.vonage().put_application(&known(APPLICATION, pair));
+}
+
+/// A sidecar whose account has these applications, in front of an emulator that knows both, each with its own pair.
 pub async fn with(applications: &str, adjust: impl FnOnce(&mut Settings) + Send + 'static) -> Sidecar {
     let mut setup = Setup::new(&[LIVE], &[LIVE]).with(adjust);
-    let spec = |id: &str| ApplicationSpec { id: id.to_owned(), account: KEY.to_owned(), public_key: Some(PAIRS[0].public.clone()) };
     if let Some(options) = &mut setup.options {
-        options.applications = vec![spec(APPLICATION), spec(OTHER_APPLICATION)];
+        options.applications = vec![known(APPLICATION, &PAIRS[0]), known(OTHER_APPLICATION, &PAIRS[1])];
     }
     let sidecar = setup.start().await;
     if !applications.is_empty() {

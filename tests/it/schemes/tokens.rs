@@ -8,7 +8,7 @@ use vonage_sidecar::secret::ApplicationId;
 use vonage_sidecar::vonage::hosts::Host;
 
 use super::rig::{
-    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, one, placeholder, placeholder_of, request, send, token, with,
+    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, in_force, one, placeholder, placeholder_of, request, send, token, with,
 };
 use crate::fallback::rig::{attempts, rule};
 use crate::support::caller::PLACEHOLDER;
@@ -73,6 +73,7 @@ async fn an_endpoint_that_takes_both_gets_what_the_caller_sent_a_placeholder_for
 async fn a_refused_token_is_signed_again_by_the_other_key_and_both_are_settled() {
     for (path, fault) in [("/v1/calls", "refused"), ("/v1/users", "refused"), ("/v1/calls", "empty-401"), ("/v1/messages/x", "refused")] {
         let sidecar = one(&[&PAIRS[0], &PAIRS[1]]).await;
+        in_force(&sidecar, &PAIRS[1]);
         sidecar.vonage().add_fault(rule(fault).on_path(path).times(1));
         let method = if path == "/v1/messages/x" { Method::PATCH } else { Method::POST };
         let answer = call(&sidecar, method, path, Some(&placeholder_of(APPLICATION))).await;
@@ -89,6 +90,7 @@ async fn a_refused_token_is_signed_again_by_the_other_key_and_both_are_settled()
 async fn a_403_of_video_is_cured_by_the_other_key_and_other_403s_are_not() {
     let sidecar = one(&[&PAIRS[0], &PAIRS[1]]).await;
     let path = format!("/v2/project/{APPLICATION}/archive");
+    in_force(&sidecar, &PAIRS[1]);
     sidecar.vonage().add_fault(rule("refused").on_path(&path).times(1));
     assert!(call(&sidecar, Method::GET, &path, None).await.status.is_success());
     assert_eq!(attempts(&sidecar, &path).iter().map(|seen| token(seen).0).collect::<Vec<_>>(), [0, 1]);
