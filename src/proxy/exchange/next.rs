@@ -65,7 +65,8 @@ impl Proxy {
             if candidate.account.opinion.lock().accepted_within(slot.uid, ask.host, since.min(PROVEN_LATELY), now) {
                 return Some(candidate);
             }
-            match prove::prove(&self.upstream, &candidate.account, slot, ask.host).await {
+            let proof = || prove::prove(&self.upstream, &candidate.account, slot, ask.host);
+            match self.proofs.join(slot.uid, ask.host, proof).await {
                 Proof::Accepted | Proof::Unclear | Proof::Unreachable(_) | Proof::NoFreeCall => return Some(candidate),
                 Proof::Refused | Proof::Doubtful => {
                     course.answered(slot.uid, Verdict::Refused, now);
