@@ -89,22 +89,6 @@ impl Basic {
     }
 }
 
-/// How an account signs SMS requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SignatureMethod {
-    /// MD5 over text and secret: the provider's default.
-    #[default]
-    Md5Hash,
-    /// HMAC-MD5.
-    Md5,
-    /// HMAC-SHA-1.
-    Sha1,
-    /// HMAC-SHA-256.
-    Sha256,
-    /// HMAC-SHA-512.
-    Sha512,
-}
-
 /// One account.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -199,3 +183,5 @@ pub mod usage;
 pub mod watch;
 
 pub use keyring::Keyring;
+
+pub use crate::vonage::signature::SignatureMethod;

@@ -85,8 +85,8 @@
 //!
 //! # What is not here
 //!
-//! Making and revoking secrets at Vonage: a person or a script does that, and the README says how. Request signatures.
-//! TLS and CONNECT on the callers' side. Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
+//! Making and revoking secrets at Vonage: a person or a script does that, and the README says how. TLS and
+//! CONNECT on the callers' side. Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;
 pub mod app;

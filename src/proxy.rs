@@ -179,7 +179,7 @@ impl Proxy {
             }
         };
         let deadline = self.rules.total.map(|total| started + total);
-        Ok((Ask { endpoint, host, repeat, treatment, stripped, body, deadline }, claims))
+        Ok((Ask { endpoint, host, repeat, treatment, stripped, body, carried: claims.carried, deadline }, claims))
     }
 
     /// Reads a body that must be looked at, up to the replay limit.

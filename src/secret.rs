@@ -168,6 +168,11 @@ impl ApiSecret {
         password(text).map(Self)
     }
 
+    /// The text, for a request that carries it as a parameter or in its path.
+    pub fn as_parameter(&self) -> &str {
+        self.text()
+    }
+
     /// The value of an `Authorization` header that presents this secret for `key` (RFC 7617), marked sensitive so
     /// that HTTP/2 never indexes it and `Debug` never shows it.
     pub fn basic(&self, key: &ApiKey) -> HeaderValue {
@@ -184,6 +189,11 @@ impl SignatureSecret {
     /// Reads one: printable ASCII without spaces, at most 512 bytes.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         password(text).map(Self)
+    }
+
+    /// The text, for signing with it.
+    pub fn as_signing_key(&self) -> &str {
+        self.text()
     }
 }
 

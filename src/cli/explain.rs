@@ -10,7 +10,7 @@ use super::report::{self, Exit, Failure, Outcome};
 use crate::clock;
 use crate::config::{Listen, Origin, Settings, Transport};
 use crate::credentials::{Snapshot, file, linger, read};
-use crate::inject::strip::{Bearer, Claims};
+use crate::inject::strip::{Bearer, Carried, Claims};
 use crate::jwt::{Placeholder, Rights};
 use crate::proxy::fault::Fault;
 use crate::proxy::guard::{self, RawFraming};
@@ -142,13 +142,13 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
     let credential = match (routed.treatment, held) {
         (Treatment::PassThrough, _) => "the caller's own, untouched".to_owned(),
         (Treatment::Open, _) => "none".to_owned(),
-        (Treatment::Ours, Some(held)) => described(&whose::whose(&Claims::default(), routed.endpoint, listen, held)?, held),
+        (Treatment::Ours, Some(held)) => described(&whose::whose(&claims(routed), routed.endpoint, listen, held)?, held),
         (Treatment::Ours, None) => without_file(routed.endpoint).to_owned(),
     };
     let takes_token = routed.endpoint.schemes.contains(&Scheme::Jwt);
     let with_token = held.filter(|_| ours && takes_token).map(|held| {
         let bearer = Bearer::Token(Placeholder { application: None, rights: Rights::default() });
-        let claims = Claims { bearer, ..Claims::default() };
+        let claims = Claims { bearer, ..claims(routed) };
         let found = whose::whose(&claims, routed.endpoint, listen, held);
         found.map_or_else(|fault| words(&fault).0, |whose| described(&whose, held))
     });
@@ -178,9 +178,24 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
     })
 }
 
+/// A caller that says nothing about itself, with the body that such a request has.
+fn claims(routed: &Routed) -> Claims {
+    let takes = |scheme| routed.endpoint.schemes.contains(&scheme);
+    let carried = if matches!(routed.head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        Carried::Nothing
+    } else if takes(Scheme::Form) {
+        Carried::Form
+    } else if takes(Scheme::Json) {
+        Carried::Object
+    } else {
+        Carried::Nothing
+    };
+    Claims { carried, ..Claims::default() }
+}
+
 /// In words: the scheme, whose it is, and which value goes first.
 fn described(whose: &Whose, held: &Snapshot) -> String {
-    let form = match whose.wanted.scheme {
+    let form = match whose.wanted.scheme() {
         Scheme::Jwt => "a token (Bearer)",
         Scheme::Signature => "a signature (sig)",
         Scheme::Basic => "key and secret (Basic)",
@@ -190,7 +205,7 @@ fn described(whose: &Whose, held: &Snapshot) -> String {
         Scheme::Path => "key and secret (path)",
         Scheme::PassThrough | Scheme::Open => "nothing of ours",
     };
-    let Some(keyring) = held.keyring(&whose.wanted.keyring) else { return form.to_owned() };
+    let Some(keyring) = held.keyring(&whose.wanted.keyring()) else { return form.to_owned() };
     let owner = keyring.application().map_or_else(|| format!("account {}", keyring.account()), |id| format!("application {id}"));
     let first = keyring.items().first().map(|item| item.uid);
     format!("{form} of {owner}, {} first", first.map_or_else(|| "nothing".to_owned(), |uid| keyring.name(uid)))

@@ -58,6 +58,10 @@ pub enum Fault {
     BodyTooLongToRead,
     /// A body that must be looked at and cannot be read.
     BodyUnreadable,
+    /// A body that a credential must be written into is not what its type says.
+    BodyTypeDiffers,
+    /// A request that must be signed has no defined signature.
+    Unsignable,
     /// The caller's body broke off or its framing is wrong.
     BodyBroken,
     /// The caller's body stopped coming.
@@ -214,6 +218,18 @@ impl Fault {
                 "body_unreadable",
                 "the body begins as a JSON object but is cut short or malformed",
                 "send a complete JSON object or a form",
+            ),
+            Self::BodyTypeDiffers => (
+                415,
+                "body_type_differs",
+                "a credential must be written into the body, which is compressed or not what its Content-Type says",
+                "send a form as application/x-www-form-urlencoded and an object as application/json, uncompressed",
+            ),
+            Self::Unsignable => (
+                400,
+                "not_signable",
+                "the account signs its requests, and a parameter that occurs twice or is a list, an object or null has no signature",
+                "send each parameter once, as text, number or truth value",
             ),
             Self::BodyBroken => {
                 (400, "body_broken", "the body broke off or its framing is wrong", "send the whole body with the length it says")

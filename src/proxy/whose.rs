@@ -9,21 +9,57 @@ use std::sync::Arc;
 use super::fault::Fault;
 use crate::config::{Listen, MintClaims};
 use crate::credentials::{Account, Application, Membership, Snapshot, keyring};
-use crate::inject::strip::{Bearer, Claims};
+use crate::inject::Place;
+use crate::inject::strip::{Bearer, Carried, Claims};
 use crate::jwt::{Placeholder, Rights};
 use crate::metrics::CallerSecret;
-use crate::secret::ApiKey;
+use crate::secret::{ApiKey, ApplicationId};
 use crate::vonage::endpoints::{Endpoint, Scheme};
 
 /// What is put on a request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted {
-    /// A value of this keyring.
-    pub keyring: keyring::Name,
-    /// In this form.
-    pub scheme: Scheme,
-    /// With these rights, if it is a token.
-    pub rights: Rights,
+pub enum Wanted {
+    /// Key and secret of an account.
+    Secret(ApiKey, Form),
+    /// A signature with a signature secret of an account.
+    Signature(ApiKey, Place),
+    /// A token of an application, with these rights.
+    Token(ApplicationId, Rights),
+}
+
+/// How key and secret travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As `Authorization: Basic`.
+    Header,
+    /// As parameters.
+    Parameters(Place),
+    /// As segments of the path, at these positions.
+    Path((usize, usize)),
+}
+
+impl Wanted {
+    /// The values to choose among.
+    pub fn keyring(&self) -> keyring::Name {
+        match self {
+            Self::Secret(key, _) => keyring::Name::Secrets(key.clone()),
+            Self::Signature(key, _) => keyring::Name::Signatures(key.clone()),
+            Self::Token(application, _) => keyring::Name::Keys(application.clone()),
+        }
+    }
+
+    /// What it is to the provider.
+    pub fn scheme(&self) -> Scheme {
+        match self {
+            Self::Secret(_, Form::Header) => Scheme::Basic,
+            Self::Secret(_, Form::Parameters(Place::Query)) => Scheme::Query,
+            Self::Secret(_, Form::Parameters(Place::Form)) => Scheme::Form,
+            Self::Secret(_, Form::Parameters(Place::Json)) => Scheme::Json,
+            Self::Secret(_, Form::Path(_)) => Scheme::Path,
+            Self::Signature(..) => Scheme::Signature,
+            Self::Token(..) => Scheme::Jwt,
+        }
+    }
 }
 
 /// Who a request is made for.
@@ -49,8 +85,8 @@ pub fn whose(claims: &Claims, endpoint: &Endpoint, listen: &Listen, snapshot: &S
         return token(claims, named, endpoint, listen, snapshot);
     }
     let account = account(named, snapshot)?;
-    let (keyring, scheme) = of_account(&account, endpoint);
-    Ok(Whose { account, wanted: Wanted { keyring, scheme, rights: Rights::default() } })
+    let wanted = of_account(&account, endpoint, claims.carried)?;
+    Ok(Whose { account, wanted })
 }
 
 /// The key that the request names, or that the listener is limited to.
@@ -75,10 +111,31 @@ fn account(named: Option<&str>, snapshot: &Snapshot) -> Result<Arc<Account>, Fau
     }
 }
 
-/// What an account has for an endpoint: its signature where it signs, else its key and secret.
-fn of_account(account: &Account, endpoint: &Endpoint) -> (keyring::Name, Scheme) {
-    let secrets = keyring::Name::Secrets(account.key.clone());
-    (secrets, endpoint.schemes.iter().copied().find(|scheme| *scheme == Scheme::Basic).unwrap_or(Scheme::Basic))
+/// What an account has for an endpoint: its signature where it signs and the endpoint takes one, else its key and
+/// secret: in a header wherever that is taken.
+fn of_account(account: &Account, endpoint: &Endpoint, carried: Carried) -> Result<Wanted, Fault> {
+    let key = account.key.clone();
+    let takes = |scheme| endpoint.schemes.contains(&scheme);
+    if takes(Scheme::Signature) && account.signs() {
+        Ok(Wanted::Signature(key, place(endpoint, carried)?))
+    } else if takes(Scheme::Basic) {
+        Ok(Wanted::Secret(key, Form::Header))
+    } else if let Some(at) = endpoint.credential_segments() {
+        Ok(Wanted::Secret(key, Form::Path(at)))
+    } else {
+        Ok(Wanted::Secret(key, Form::Parameters(place(endpoint, carried)?)))
+    }
+}
+
+/// Where parameters go: to those that the caller sent, since the provider does not want both places mixed.
+fn place(endpoint: &Endpoint, carried: Carried) -> Result<Place, Fault> {
+    let takes = |scheme| endpoint.schemes.contains(&scheme);
+    match carried {
+        Carried::Lying => Err(Fault::BodyTypeDiffers),
+        Carried::Form if takes(Scheme::Form) => Ok(Place::Form),
+        Carried::Object if takes(Scheme::Json) => Ok(Place::Json),
+        Carried::Nothing | Carried::Form | Carried::Object | Carried::Other => Ok(Place::Query),
+    }
 }
 
 /// Whether the caller sent a token and the account has an application to put one of ours in its place.
@@ -110,7 +167,7 @@ fn token(claims: &Claims, named: Option<&str>, endpoint: &Endpoint, listen: &Lis
         return Err(Fault::NoPrivateKey);
     }
     let account = snapshot.account(application.account.as_str()).cloned().ok_or(Fault::KeyUnknown)?;
-    let wanted = Wanted { keyring: keyring::Name::Keys(application.id.clone()), scheme: Scheme::Jwt, rights };
+    let wanted = Wanted::Token(application.id.clone(), rights);
     Ok(Whose { account, wanted })
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, response};
-use hyper::body::Incoming;
 
 use super::Ask;
 use super::present::present;
@@ -18,6 +17,7 @@ use crate::proxy::answer::{End, Opened};
 use crate::proxy::caller::Caller;
 use crate::proxy::fault::Fault;
 use crate::proxy::whose::Wanted;
+use crate::upstream::received::{BrokenOff, Received};
 use crate::upstream::{ConnectError, InFlight, SendError};
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
@@ -61,7 +61,7 @@ pub(super) enum Failure {
     /// It was begun: what the peer did is not known.
     Begun(SendError),
     /// The answer broke off.
-    Broken(hyper::Error),
+    Broken(BrokenOff),
     /// The caller broke it.
     Caller(Fault),
 }
@@ -101,14 +101,14 @@ impl Proxy {
     pub(super) async fn attempt(&self, ask: &Ask, wanted: &Wanted, pick: &Pick, caller: &Caller) -> Result<Judged, Failure> {
         let Some(usage) = pick.usage() else { return Err(Failure::Unsent(Fault::NoCredentials)) };
         let in_use = usage.in_use();
-        let presented = present(wanted, pick).await?;
+        let presented = present(ask, wanted, pick).await?;
         let answer = self.send(ask, presented.credential(), caller).await?;
-        let judged = judge(ask, wanted.scheme, answer).await?;
+        let judged = judge(ask, wanted.scheme(), answer).await?;
         drop(in_use);
         self.metrics.attempt(ask.host, judged.verdict);
         match judged.verdict {
             Verdict::Accepted => usage.accepted(clock::now()),
-            Verdict::Stale => presented.discard(wanted, pick),
+            Verdict::Stale => presented.discard(),
             Verdict::Refused | Verdict::Doubtful | Verdict::NoEvidence => {}
         }
         Ok(judged)
@@ -121,7 +121,7 @@ impl Proxy {
         ask: &Ask,
         credential: Credential<'_>,
         caller: &Caller,
-    ) -> Result<(Response<Incoming>, InFlight), Failure> {
+    ) -> Result<(Response<Received>, InFlight), Failure> {
         let mut connection = self.upstream.connection(ask.host).await.map_err(Failure::unsent)?;
         let mut again = Again::Allowed;
         loop {
@@ -152,7 +152,7 @@ impl Proxy {
 
 /// Reads what must be read of an answer, and judges it. An answer about the request that broke off is a failure; a
 /// 401 that broke off is a 401 all the same.
-async fn judge(ask: &Ask, scheme: Scheme, (answer, under_way): (Response<Incoming>, InFlight)) -> Result<Judged, Failure> {
+async fn judge(ask: &Ask, scheme: Scheme, (answer, under_way): (Response<Received>, InFlight)) -> Result<Judged, Failure> {
     let (head, body) = answer.into_parts();
     let method = &ask.stripped.head().method;
     let (opened, verdict) = match refusal::need(ask.endpoint, scheme, method, head.status, &head.headers) {

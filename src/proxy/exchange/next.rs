@@ -39,7 +39,7 @@ impl Proxy {
     /// The best secret that the rules allow now, from the newest snapshot.
     fn pick(&self, ask: &Ask, wanted: &Wanted, course: &mut Course) -> Option<Pick> {
         let snapshot = self.store.load();
-        let keyring = snapshot.keyring(&wanted.keyring)?;
+        let keyring = snapshot.keyring(&wanted.keyring())?;
         let trial = if ask.body.surely_replays() && prove::free_call(&keyring, ask.host).is_none() { Trial::Allowed } else { Trial::No };
         let candidates = keyring.candidates();
         let mut standings = keyring.opinion().lock();
@@ -102,7 +102,7 @@ impl Proxy {
 
     fn allowance(&self, ask: &Ask, wanted: &Wanted) -> Allowance {
         let snapshot = self.store.load();
-        let Some(keyring) = snapshot.keyring(&wanted.keyring) else { return Allowance::Full };
+        let Some(keyring) = snapshot.keyring(&wanted.keyring()) else { return Allowance::Full };
         if !keyring.opinion().is_restrained() {
             return Allowance::Full;
         }
@@ -140,7 +140,7 @@ impl Proxy {
 
     fn is_worth_waiting(&self, wanted: &Wanted, course: &Course) -> bool {
         let snapshot = self.store.load();
-        snapshot.keyring(&wanted.keyring).is_some_and(|keyring| {
+        snapshot.keyring(&wanted.keyring()).is_some_and(|keyring| {
             course.all_refused()
                 && keyring.opinion().lock().any_accepted_within(WORTH_WAITING, clock::now())
                 && keyring.opinion().restraint(|restraint| restraint.may_hold(snapshot.generation))
@@ -150,7 +150,7 @@ impl Proxy {
     /// A secret that came after what was tried or was accepted since, or nothing within `patience`.
     async fn wait_for_newer(&self, ask: &Ask, wanted: &Wanted, course: &mut Course, patience: Duration) -> Option<Pick> {
         let mut published = self.store.subscribe();
-        let mut accepted = self.store.load().keyring(&wanted.keyring)?.opinion().subscribe();
+        let mut accepted = self.store.load().keyring(&wanted.keyring())?.opinion().subscribe();
         let newer = async {
             loop {
                 if let Some(pick) = self.pick(ask, wanted, course) {
@@ -168,7 +168,7 @@ impl Proxy {
     /// Whatever was published meanwhile did not help either.
     fn remember_vain_hold(&self, wanted: &Wanted) {
         let snapshot = self.store.load();
-        if let Some(keyring) = snapshot.keyring(&wanted.keyring) {
+        if let Some(keyring) = snapshot.keyring(&wanted.keyring()) {
             keyring.opinion().restraint(|restraint| restraint.held_in_vain(snapshot.generation));
         }
     }
