@@ -56,6 +56,8 @@ pub enum Fault {
     BodyTooLong,
     /// A body that must be looked at is longer than the replay limit.
     BodyTooLongToRead,
+    /// A body that must be looked at, and no memory is left for it.
+    MemoryFull,
     /// A body that must be looked at and cannot be read.
     BodyUnreadable,
     /// A body that a credential must be written into is not what its type says.
@@ -212,6 +214,12 @@ impl Fault {
                 "body_too_long_to_read",
                 "this endpoint may carry credentials in its body, so it is read whole, and it is longer than limits.replay",
                 "send less, or raise limits.replay in sidecar.toml",
+            ),
+            Self::MemoryFull => (
+                503,
+                "memory_full",
+                "this endpoint may carry credentials in its body, so it is read whole, and limits.replay_memory is used up",
+                "send again in a moment, or raise limits.replay_memory in sidecar.toml",
             ),
             Self::BodyUnreadable => (
                 400,
