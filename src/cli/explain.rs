@@ -215,6 +215,8 @@ fn described(whose: &Whose, held: &Snapshot) -> String {
 fn without_file(endpoint: &Endpoint) -> &'static str {
     if endpoint.schemes.iter().all(|scheme| *scheme == Scheme::Jwt) {
         "a token of the application"
+    } else if endpoint.schemes.contains(&Scheme::Basic) {
+        "Basic, the account's key and current secret"
     } else {
         "the account's key and current secret"
     }

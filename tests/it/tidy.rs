@@ -266,6 +266,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// A test that needs two rooms which do not know each other.
 const BRIDGES: &[(&str, &str)] = &[
+    // An application in a document needs a key to sign with.
+    ("src/admin/status/tests.rs", "jwt"),
     // The order of credentials is proved against the course that a request takes through them.
     ("src/credentials/standing/tests.rs", "proxy"),
 ];
