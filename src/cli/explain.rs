@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::locate::Location;
 use super::report::{self, Exit, Failure, Outcome};
 use crate::config::{Origin, Settings, Transport};
+use crate::proxy::entrance::Via;
 use crate::proxy::guard::{self, RawFraming};
 use crate::proxy::route::{self, Routed, Treatment};
 use crate::vonage::endpoints::{Family, Repeat, Scheme};
@@ -85,8 +86,8 @@ fn explain(arguments: &Arguments, settings: &Settings) -> Result<Explanation, Fa
     let request = Request::builder().method(method).uri(uri).header("host", &arguments.host).body(());
     let (head, ()) = request.map_err(|error| Failure::could_not_run("no such request can be made").caused_by(&error))?.into_parts();
     let listen = settings.listen.first().ok_or_else(|| Failure::could_not_run("there is no listener"))?;
-    let routed =
-        guard::admit(head, listen, RawFraming::Plain).and_then(|admitted| route::route(admitted, listen, settings.upstream.region));
+    let routed = guard::admit(head, listen, Via::Front, RawFraming::Plain)
+        .and_then(|admitted| route::route(admitted, listen, settings.upstream.region));
     Ok(match routed {
         Ok(routed) => served(&routed, settings, listen.account.as_ref().map(ToString::to_string)),
         Err(fault) => {

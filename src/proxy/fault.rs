@@ -42,6 +42,28 @@ pub enum Fault {
     HostMalformed,
     /// A `Host` that is neither ours nor Vonage's.
     HostForeign,
+    /// A request inside a `CONNECT` that names another host.
+    HostNotConnected,
+    /// Something else than TLS on a port of TLS.
+    TlsExpected,
+    /// A process whose user and group the unix socket does not serve.
+    PeerRefused,
+    /// No token, where one is needed.
+    TokenMissing,
+    /// Another token than one of ours.
+    TokenWrong,
+    /// No token for a tunnel, or another one.
+    ProxyToken,
+    /// A CONNECT to a host that is neither Vonage's nor listed.
+    TunnelRefused,
+    /// A CONNECT that leads to this machine or its link.
+    TunnelAddress,
+    /// A CONNECT to a host that cannot be reached.
+    TunnelFailed(#[source] ConnectError),
+    /// A method that this listener does not serve.
+    MethodLimited,
+    /// A path that this listener does not serve.
+    PathLimited,
     /// A page in a browser.
     Browser,
     /// A path that means different things to different readers.
@@ -119,7 +141,7 @@ impl Fault {
         let (status, code, what, remedy) = self.row();
         let remedy = match self {
             // It knows the cause and what to do about it.
-            Self::Connect(error) => Cow::Owned(error.to_string()),
+            Self::Connect(error) | Self::TunnelFailed(error) => Cow::Owned(error.to_string()),
             // It knows which part: its name is one of ours, never the caller's.
             Self::Management(part) => {
                 Cow::Owned(format!("{remedy}, or open it with allow = [\"{part}\"] at this listener in sidecar.toml"))
@@ -136,7 +158,7 @@ impl Fault {
                 400,
                 "request_malformed",
                 "the request is not well-formed HTTP/1.1",
-                "use an HTTP client library with an http:// base URL; this port does not speak TLS",
+                "use an HTTP client library; a base URL with https:// needs a listener with [listen.tls]",
             ),
             Self::HeadTooLarge => (
                 431,
@@ -151,8 +173,8 @@ impl Fault {
             Self::MethodNever => (
                 405,
                 "method_not_allowed",
-                "CONNECT and TRACE are not served",
-                "set the SDK's base URL to this address instead of using it as a proxy",
+                "CONNECT and TRACE are not served here",
+                "set the SDK's base URL to this address, or use a listener with [listen.proxy] as the proxy",
             ),
             Self::Target => (400, "target_malformed", "the request target is not a path", "send the path alone, beginning with /"),
             Self::TargetTooLong => (414, "target_too_long", "the request target is longer than 16 KiB", "send long parameters in the body"),
@@ -167,6 +189,62 @@ impl Fault {
                 "host_foreign",
                 "the Host header names neither this machine nor a Vonage host",
                 "use localhost or 127.0.0.1 in the base URL, or add the name to allowed_hosts of the listener in sidecar.toml",
+            ),
+            Self::HostNotConnected => (
+                421,
+                "host_not_connected",
+                "the request names another host than the CONNECT that it came through",
+                "send it through a CONNECT to that host",
+            ),
+            Self::TlsExpected => (400, "tls_expected", "this port speaks TLS and nothing else", "write https:// in the base URL"),
+            Self::PeerRefused => (
+                403,
+                "peer_refused",
+                "the user and group of the calling process are not served on this socket",
+                "run the app as one of the listener's uids or gids, or add its own to them in sidecar.toml",
+            ),
+            Self::TokenMissing => (
+                401,
+                "caller_token_missing",
+                "this listener needs a token, and the request has none; nothing was sent",
+                "put the token in the place of the API secret, or into the header x-sidecar-token",
+            ),
+            Self::TokenWrong => (
+                401,
+                "caller_token_wrong",
+                "the token of the request is none of the listener's; nothing was sent",
+                "compare it with tokens of the listener in sidecar.toml",
+            ),
+            Self::ProxyToken => (
+                407,
+                "proxy_token",
+                "this CONNECT needs a token of the listener, and has none or another one",
+                "write it into the proxy's URL: http://token:TOKEN@localhost:8788",
+            ),
+            Self::TunnelRefused => (
+                403,
+                "tunnel_refused",
+                "this proxy opens connections to port 443 of Vonage hosts and to what the settings list",
+                "list the host in tunnel of [listen.proxy] in sidecar.toml, or name it in the app's NO_PROXY",
+            ),
+            Self::TunnelAddress => (
+                403,
+                "tunnel_address",
+                "the name leads to this machine or its own network link",
+                "name it in the app's NO_PROXY, or list this very name in tunnel of [listen.proxy]",
+            ),
+            Self::TunnelFailed(error) => (connect_status(error), "tunnel_failed", "the host could not be reached", ""),
+            Self::MethodLimited => (
+                403,
+                "method_not_served",
+                "this listener does not serve the method",
+                "use another listener, or add it to methods in sidecar.toml",
+            ),
+            Self::PathLimited => (
+                403,
+                "path_not_served",
+                "this listener does not serve the path",
+                "use another listener, or change paths of this one in sidecar.toml",
             ),
             Self::Browser => (
                 403,
