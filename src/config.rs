@@ -17,7 +17,8 @@ use crate::vonage::hosts::Host;
 
 pub use crate::vonage::hosts::Region;
 pub use listen::{
-    Calls, CertificateAuthority, Certificates, Destination, Listen, Names, PathPattern, Peers, Place, ProxyMode, Serves, Tunnel, UnixSocket,
+    Calls, CertificateAuthority, Certificates, Destination, Listen, Mint, Names, PathPattern, Peers, Place, ProxyMode, Serves, Tunnel,
+    UnixSocket,
 };
 
 pub mod file;
@@ -97,6 +98,16 @@ impl Address {
             Self::Ip(address) => vec![address],
         }
     }
+}
+
+/// What becomes of `sub` and `acl` of a caller's token, which limit what it may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MintClaims {
+    /// A request with such a token is refused.
+    #[default]
+    Refuse,
+    /// They are carried over into the token that goes to Vonage.
+    Keep,
 }
 
 /// Where operators reach us.

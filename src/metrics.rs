@@ -45,7 +45,6 @@ use crate::vonage::hosts::Host;
 use crate::vonage::refusal::Verdict;
 
 mod tunnels;
-
 pub use tunnels::TunnelOutcome;
 
 #[cfg(test)]
@@ -395,6 +394,7 @@ fn verdict_label(verdict: Verdict) -> &'static str {
         Verdict::Accepted => "accepted",
         Verdict::Refused => "refused",
         Verdict::Doubtful => "doubtful",
+        Verdict::Stale => "stale",
         Verdict::NoEvidence => "no_evidence",
     }
 }

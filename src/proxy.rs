@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::clock;
-use crate::config::{Access, Settings};
+use crate::config::{Access, Serves, Settings};
 use crate::credentials::reload::Reload;
 use crate::credentials::store::Store;
 use crate::inject::strip::{self, Claims};
@@ -41,6 +41,8 @@ pub mod fault;
 pub mod guard;
 pub mod headers;
 pub mod listen;
+pub mod mint;
+mod minting;
 pub mod path;
 pub mod route;
 pub mod socket;
@@ -54,6 +56,7 @@ use exchange::{Ask, AskBody, Told};
 use fault::{Fault, Source};
 use headers::JudgedAnswers;
 use route::{Routed, Treatment};
+use whose::Whose;
 
 /// Requests that may wait for a newer file at once.
 const MOST_HELD: usize = 256;
@@ -145,15 +148,18 @@ impl Proxy {
             return Err(Fault::PeerRefused);
         }
         let admitted = guard::admit(head, listen, entrance.via, framing)?;
+        if let Serves::Mint(mint) = &listen.serves {
+            return self.mint(admitted.into_head(), body, mint, entrance).await;
+        }
         let routed = route::route(admitted, listen, self.rules.region)?;
         told.routed(&routed);
         let (ask, claims) = self.prepare(routed, body, entrance, started).await?;
         match ask.treatment {
-            Treatment::Basic => {
-                let account = whose::account(&claims, listen, &self.store.load())?;
+            Treatment::Ours => {
+                let Whose { account, wanted } = whose::whose(&claims, ask.endpoint, listen, &self.store.load())?;
                 self.metrics.caller_secret(whose::caller_secret(&claims, &account));
                 told.account(&account.key);
-                self.exchange(&ask, &account.key, caller, told).await
+                self.exchange(&ask, &wanted, caller, told).await
             }
             Treatment::PassThrough | Treatment::Open => self.pass(&ask, caller).await,
         }
@@ -165,16 +171,14 @@ impl Proxy {
         let bodiless = body.is_end_stream();
         let tokens = entrance.tokens.current();
         let presence = token::in_head(&head.headers, entrance.via, &tokens);
-        if treatment == Treatment::PassThrough {
-            token::take_off(&mut head.headers, &tokens);
-        }
+        token::take_off(&mut head.headers, &tokens);
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
         let (mut stripped, mut claims) = strip::head(head, endpoint);
         headers::to_upstream(stripped.headers_mut());
-        if treatment == Treatment::Basic {
+        if treatment == Treatment::Ours {
             headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
         }
-        let in_body = !bodiless && treatment == Treatment::Basic && parameters::in_body(endpoint);
+        let in_body = !bodiless && treatment == Treatment::Ours && parameters::in_body(endpoint);
         if !in_body {
             token::settle(presence, &claims, &tokens)?;
         }
@@ -196,7 +200,7 @@ impl Proxy {
             }
         };
         let deadline = self.rules.total.map(|total| started + total);
-        Ok((Ask { endpoint, host, repeat, treatment, stripped, body, deadline }, claims))
+        Ok((Ask { endpoint, host, repeat, treatment, stripped, body, carried: claims.carried, deadline }, claims))
     }
 
     /// Reads a body that must be looked at, up to the replay limit.
@@ -254,6 +258,7 @@ impl Proxy {
             endpoint = told.endpoint.map_or("none", |endpoint| endpoint.name),
             host = told.host.map_or("", crate::vonage::hosts::Host::name),
             account = told.account.as_ref().map_or("", crate::secret::ApiKey::as_str),
+            application = told.application.as_ref().map_or("", crate::secret::ApplicationId::as_str),
             secret = told.secret.as_deref().unwrap_or(""),
             generation = told.generation.0,
             attempts = told.attempts,

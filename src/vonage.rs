@@ -9,3 +9,4 @@ pub mod hosts;
 pub mod parameters;
 pub mod probe;
 pub mod refusal;
+pub mod signature;

@@ -20,7 +20,7 @@ use crate::problem::{Position, Problems, nearest};
 
 mod listen;
 
-pub use listen::{Listen, Paths, ProxyMode, Tls, Tunnel};
+pub use listen::{Listen, Mint, MintLimits, Paths, ProxyMode, Tls, Tunnel};
 
 /// A whole file.
 #[derive(Debug, Default, Deserialize)]

@@ -5,11 +5,13 @@
 //!
 //! Not here: which of these are sound together (`validate`).
 
+use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::Method;
 
-use super::{Address, Token};
+use super::{Address, MintClaims, Token};
 use crate::secret::{ApiKey, ApplicationId};
 use crate::vonage::hosts::Host;
 
@@ -35,6 +37,8 @@ pub struct Listen {
     pub allow: Vec<String>,
     /// `Host` values served beside the loopback names and the known Vonage hosts, lower case, without port.
     pub allowed_hosts: Vec<String>,
+    /// What becomes of the limits of a caller's token.
+    pub mint_claims: MintClaims,
 }
 
 impl Listen {
@@ -50,6 +54,7 @@ impl Listen {
             host: None,
             allow: Vec::new(),
             allowed_hosts: Vec::new(),
+            mint_claims: MintClaims::default(),
         }
     }
 
@@ -58,7 +63,7 @@ impl Listen {
         match &self.serves {
             Serves::Https(Certificates::Made(authority)) => Some(authority),
             Serves::Proxy(proxy) => Some(&proxy.authority),
-            Serves::Http | Serves::Https(Certificates::Given { .. }) => None,
+            Serves::Http | Serves::Mint(_) | Serves::Https(Certificates::Given { .. }) => None,
         }
     }
 }
@@ -78,6 +83,16 @@ impl Place {
         match self {
             Self::Tcp(address) => address.is_loopback(),
             Self::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(Address::Localhost { port }) => write!(f, "localhost:{port}"),
+            Self::Tcp(Address::Ip(address)) => address.fmt(f),
+            Self::Unix(socket) => socket.path.display().fmt(f),
         }
     }
 }
@@ -123,6 +138,8 @@ pub enum Serves {
     Https(Certificates),
     /// As [`Serves::Http`], and `CONNECT` to Vonage hosts.
     Proxy(ProxyMode),
+    /// Tokens for clients of apps, over HTTP/1.1; nothing else.
+    Mint(Mint),
 }
 
 impl Serves {
@@ -132,6 +149,7 @@ impl Serves {
             Self::Http => "http",
             Self::Https(_) => "https",
             Self::Proxy(_) => "proxy",
+            Self::Mint(_) => "mint",
         }
     }
 }
@@ -166,6 +184,23 @@ pub struct ProxyMode {
     pub authority: CertificateAuthority,
     /// Which other hosts are joined.
     pub tunnel: Tunnel,
+}
+
+/// `mint`: which tokens a caller may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mint {
+    /// The longest life.
+    pub longest: Duration,
+    /// The claims that it may name.
+    pub claims: Vec<String>,
+}
+
+impl Default for Mint {
+    /// A day, which is the longest that Vonage takes; the claims of the Client SDK and of Video.
+    fn default() -> Self {
+        let claims = ["sub", "acl", "scope", "session_id", "role", "connection_data", "initial_layout_class_list"];
+        Self { longest: Duration::from_hours(24), claims: claims.map(str::to_owned).to_vec() }
+    }
 }
 
 /// Which hosts that are not Vonage's are joined byte for byte.

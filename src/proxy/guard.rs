@@ -12,8 +12,8 @@ use http::{HeaderMap, Method, Uri, Version};
 
 use super::entrance::Via;
 use super::fault::Fault;
-use super::path;
-use crate::config::Listen;
+use super::{mint, path};
+use crate::config::{Listen, Serves};
 use crate::vonage::endpoints::{self, Plane};
 use crate::vonage::hosts::{self, Host, Label};
 
@@ -239,6 +239,11 @@ fn expectations(headers: &HeaderMap) -> Result<(), Fault> {
 fn admit_path(head: &Parts, listen: &Listen) -> Result<String, Fault> {
     let raw = head.uri.path();
     let normal = path::normal(raw).map_err(|path::Hostile| Fault::PathAmbiguous)?;
+    // There, no path is one of the provider's.
+    if let Serves::Mint(_) = listen.serves {
+        let asked = head.method == Method::POST && raw == mint::PATH;
+        return if asked { Ok(normal.into_owned()) } else { Err(Fault::MintElsewhere) };
+    }
     if !listen.calls.serve_method(&head.method) {
         return Err(Fault::MethodLimited);
     }

@@ -90,7 +90,7 @@ impl std::fmt::Debug for Spoken {
 impl Door {
     fn of(listen: &Listen, authorities: &mut Authorities) -> Result<Self, ListenError> {
         let spoken = match &listen.serves {
-            Serves::Http => Spoken::Http,
+            Serves::Http | Serves::Mint(_) => Spoken::Http,
             Serves::Https(certificates) => {
                 let serving = Arc::new(Serving::of(certificates, |settings| authorities.open(settings))?);
                 Spoken::Https(TlsAcceptor::from(authority::server_config(Arc::clone(&serving))?), serving)

@@ -68,11 +68,29 @@ pub fn in_head(headers: &HeaderMap, via: Via, tokens: &[AccessToken]) -> Presenc
     }
 }
 
-/// Takes a token off that stands in the place of the caller's own credential, on rows where that one passes.
+/// Takes a token off that stands in the place of a caller's own credential, where that would pass. A key that stands
+/// beside it is not lost: it is left, as Basic with an empty password.
 pub fn take_off(headers: &mut HeaderMap, tokens: &[AccessToken]) {
-    if headers.get_all(AUTHORIZATION).iter().any(|value| presents(value, tokens)) {
-        headers.remove(AUTHORIZATION);
+    if tokens.is_empty() || !headers.get_all(AUTHORIZATION).iter().any(|value| presents(value, tokens)) {
+        return;
     }
+    let keys: Vec<HeaderValue> = headers.get_all(AUTHORIZATION).iter().filter_map(|value| without_token(value, tokens)).collect();
+    headers.remove(AUTHORIZATION);
+    for key in keys {
+        headers.append(AUTHORIZATION, key);
+    }
+}
+
+/// A value that presents no token, or the key alone of one that does; none of a bearer, which has no key.
+fn without_token(value: &HeaderValue, tokens: &[AccessToken]) -> Option<HeaderValue> {
+    if !presents(value, tokens) {
+        return Some(value.clone());
+    }
+    let (scheme, pair) = value.to_str().ok()?.trim().split_once(' ')?;
+    let pair = STANDARD.decode(pair.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic")).map(Zeroizing::new)?;
+    let at = pair.iter().position(|byte| *byte == b':')?;
+    let user = pair.get(..at).filter(|user| !user.is_empty() && !known(user, tokens))?;
+    HeaderValue::from_str(&format!("Basic {}", STANDARD.encode([user, b":"].concat()))).ok()
 }
 
 /// Settles it once everything that may hold a token was looked at.
@@ -165,8 +183,13 @@ mod tests {
         let mut own = head(&[("authorization", "Bearer of-the-caller".to_owned())]);
         take_off(&mut own, &tokens());
         assert!(own.contains_key(AUTHORIZATION));
-        let mut token = head(&[("authorization", "Bearer the-new-token-1234".to_owned())]);
-        take_off(&mut token, &tokens());
-        assert!(!token.contains_key(AUTHORIZATION));
+        for token in ["Bearer the-new-token-1234".to_owned(), basic("the-old-token-1234:"), basic(":the-old-token-1234")] {
+            let mut token = head(&[("authorization", token)]);
+            take_off(&mut token, &tokens());
+            assert!(!token.contains_key(AUTHORIZATION));
+        }
+        let mut key = head(&[("authorization", basic("abcd1234:the-old-token-1234"))]);
+        take_off(&mut key, &tokens());
+        assert_eq!(key[AUTHORIZATION], basic("abcd1234:"));
     }
 }

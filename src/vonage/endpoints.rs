@@ -225,6 +225,11 @@ impl Endpoint {
         position("{key}").zip(position("{secret}"))
     }
 
+    /// Whether a token may carry `acl` here: the token endpoints of the Network APIs refuse it.
+    pub fn takes_acl(&self) -> bool {
+        !self.path.starts_with("/oauth2/")
+    }
+
     fn names(&self, method: &Method) -> bool {
         self.methods.contains(&method.as_str())
     }

@@ -3,6 +3,7 @@
 
 mod authority; // the local authority: one for all who start, strict, renewed
 mod control; // tokens, users, methods and paths
+mod mint; // tokens for the clients of apps
 mod proxy; // CONNECT to a host of the provider, to others, to nobody
 mod rig; // clients for all of it
 mod rules; // what is refused on a plain listener is refused on every other one

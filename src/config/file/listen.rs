@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
-use super::{Text, Token};
+use super::{Measure, Text, Token};
 
 /// `[[listen]]`
 #[derive(Debug, Default, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Listen {
     pub tls: Option<Spanned<Tls>>,
     /// `[listen.proxy]`
     pub proxy: Option<Spanned<ProxyMode>>,
+    /// Tokens for clients of apps.
+    pub mint: Option<Spanned<Mint>>,
     /// The only account.
     pub account: Text,
     /// The only application.
@@ -47,6 +49,8 @@ pub struct Listen {
     pub allow: Vec<Spanned<String>>,
     /// More `Host` values.
     pub allowed_hosts: Vec<Spanned<String>>,
+    /// Limits of a caller's token.
+    pub mint_claims: Text,
 }
 
 /// `paths`
@@ -83,6 +87,47 @@ pub struct ProxyMode {
     pub publish: Text,
     /// Which other hosts are joined.
     pub tunnel: Option<Spanned<Tunnel>>,
+}
+
+/// `mint`
+#[derive(Debug)]
+pub enum Mint {
+    /// A switch.
+    Switch(bool),
+    /// With limits.
+    Limits(MintLimits),
+}
+
+/// `[listen.mint]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table with `max_ttl` and `claims`")]
+pub struct MintLimits {
+    /// The longest life.
+    pub max_ttl: Measure,
+    /// The claims that a caller may name.
+    pub claims: Option<Vec<Spanned<String>>>,
+}
+
+impl<'de> Deserialize<'de> for Mint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Mint;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true or a table with `max_ttl` and `claims`")
+            }
+
+            fn visit_bool<E: Error>(self, on: bool) -> Result<Mint, E> {
+                Ok(Mint::Switch(on))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Mint, A::Error> {
+                MintLimits::deserialize(MapAccessDeserializer::new(map)).map(Mint::Limits)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// `tunnel`

@@ -12,6 +12,8 @@ use crate::config::file;
 use crate::config::file::Text;
 use crate::config::{Address, Peers, Place, Serves, Token, UnixSocket};
 
+/// A token is a credential that outlives its caller.
+const MINTS_FOR_ALL: &str = "mints tokens for whoever can connect";
 /// The port of a data listener that names no place.
 const USUAL: Address = Address::Localhost { port: 8787 };
 /// The permission bits of a unix socket that names none: its user and group.
@@ -28,7 +30,13 @@ impl Check<'_> {
                 self.error(Some(address.span()), &format!("{field}.address"), "stands beside unix", hint);
                 Place::Tcp(USUAL)
             }
-            (None, Some(path)) => self.unix(field, raw, path),
+            (None, Some(path)) => {
+                let nobody_is_told_apart = tokens.is_empty() && raw.uids.is_empty() && raw.gids.is_empty();
+                if matches!(serves, Serves::Mint(_)) && nobody_is_told_apart {
+                    self.error(Some(path.span()), &format!("{field}.unix"), MINTS_FOR_ALL, "add uids, gids or tokens");
+                }
+                self.unix(field, raw, path)
+            }
             (address, None) => {
                 self.only_at_unix(field, raw);
                 Place::Tcp(self.tcp(&format!("{field}.address"), address, serves, tokens))
@@ -44,14 +52,17 @@ impl Check<'_> {
             self.error(at, field, "can be reached from other machines", remedy);
             return address;
         }
+        if matches!(serves, Serves::Mint(_)) && tokens.is_empty() {
+            self.error(at.clone(), field, MINTS_FOR_ALL, "add tokens = [...], or use a unix socket with uids or gids");
+        }
         match serves {
-            Serves::Http | Serves::Proxy(_) if !address.is_loopback() => self.warning(
+            Serves::Http | Serves::Proxy(_) | Serves::Mint(_) if !address.is_loopback() => self.warning(
                 at.clone(),
                 field,
                 "can be reached from other machines without TLS",
                 "tokens and requests cross the network in the clear: use [listen.tls], or localhost",
             ),
-            Serves::Http | Serves::Proxy(_) | Serves::Https(_) => {}
+            Serves::Http | Serves::Proxy(_) | Serves::Mint(_) | Serves::Https(_) => {}
         }
         self.bind(at, field, address);
         address

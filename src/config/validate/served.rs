@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::Check;
 use crate::config::file;
-use crate::config::{Calls, Certificates, Destination, Names, PathPattern, ProxyMode, Serves, Tunnel};
+use crate::config::{Calls, Certificates, Destination, Mint, Names, PathPattern, ProxyMode, Serves, Tunnel};
 
 /// The methods that a listener can be limited to.
 const METHODS: [http::Method; 7] = [
@@ -19,11 +19,21 @@ const METHODS: [http::Method; 7] = [
     http::Method::DELETE,
     http::Method::OPTIONS,
 ];
+/// What identifies a token and limits its time.
+const OUR_CLAIMS: [&str; 5] = ["application_id", "iat", "exp", "jti", "nbf"];
+/// The shortest life that Vonage takes.
+const SHORTEST_LIFE: std::time::Duration = std::time::Duration::from_secs(30);
 /// The port of a tunnel that names none.
 const HTTPS: u16 = 443;
 
 /// What is spoken.
 pub(super) fn serves(check: &mut Check<'_>, field: &str, raw: &file::Listen) -> Serves {
+    if let Some(mint) = raw.mint.as_ref().filter(|mint| !matches!(mint.get_ref(), file::Mint::Switch(false))) {
+        if raw.tls.is_some() || raw.proxy.is_some() {
+            check.error(Some(mint.span()), &format!("{field}.mint"), "stands beside tls or proxy", "write a [[listen]] table of its own");
+        }
+        return Serves::Mint(self::mint(check, &format!("{field}.mint"), mint.get_ref()));
+    }
     match (&raw.tls, &raw.proxy) {
         (None, None) => Serves::Http,
         (Some(tls), None) => Serves::Https(certificates(check, &format!("{field}.tls"), tls)),
@@ -33,6 +43,21 @@ pub(super) fn serves(check: &mut Check<'_>, field: &str, raw: &file::Listen) -> 
             Serves::Http
         }
     }
+}
+
+fn mint(check: &mut Check<'_>, field: &str, raw: &file::Mint) -> Mint {
+    let default = Mint::default();
+    let file::Mint::Limits(limits) = raw else { return default };
+    let longest = check.wait(&format!("{field}.max_ttl"), &limits.max_ttl, default.longest);
+    if !(SHORTEST_LIFE..=default.longest).contains(&longest) {
+        let at = limits.max_ttl.as_ref().map(Spanned::span);
+        check.error(at, &format!("{field}.max_ttl"), "is no life that Vonage takes", "write \"30s\" to \"24h\"");
+    }
+    let claims = match &limits.claims {
+        None => default.claims,
+        Some(names) => check.each(&format!("{field}.claims"), names, Check::claim),
+    };
+    Mint { longest, claims }
 }
 
 fn certificates(check: &mut Check<'_>, field: &str, raw: &Spanned<file::Tls>) -> Certificates {
@@ -91,6 +116,14 @@ impl Check<'_> {
             self.error(Some(raw.span()), field, "is not a method of a Vonage API", super::one_of(raw.get_ref(), &known));
         }
         method
+    }
+
+    fn claim(&mut self, field: &str, raw: &Spanned<String>) -> Option<String> {
+        if OUR_CLAIMS.contains(&raw.get_ref().as_str()) {
+            self.error(Some(raw.span()), field, "is a claim that the sidecar sets", "leave it out");
+            return None;
+        }
+        Some(raw.get_ref().clone())
     }
 
     /// `/path` or `/path/*`, in the form in which paths are decided on.
