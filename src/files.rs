@@ -9,6 +9,7 @@
 use std::fmt;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -208,6 +209,24 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     file.write_all(bytes).map_err(|cause| FileError::system(path, "written", cause))?;
     file.set_permissions(Permissions::from_mode(mode)).map_err(|cause| FileError::system(path, "given its mode", cause))?;
     file.sync_all().map_err(|cause| FileError::system(path, "made durable", cause))
+}
+
+/// Makes a directory and its parents where they are missing; one that is there stays as it is.
+pub fn make_directory(path: &Path, mode: u32) -> Result<(), FileError> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|cause| FileError::system(path, "made", cause))
+}
+
+/// A lock on a directory, held until it is dropped. It leaves nothing behind, and ends with the process.
+#[derive(Debug)]
+pub struct DirectoryLock(#[expect(dead_code, reason = "its being open is what it is for")] OwnedFd);
+
+/// Waits for the lock on a directory, which whoever changes its files together takes.
+pub fn lock_directory(path: &Path) -> Result<DirectoryLock, FileError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(|cause| FileError::system(path, "opened", cause))?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive).map_err(|cause| FileError::system(path, "locked", cause))?;
+    Ok(DirectoryLock(directory))
 }
 
 fn sync_directory(path: &Path) -> Result<(), FileError> {
