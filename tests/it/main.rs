@@ -27,6 +27,7 @@ mod hostile; // nothing that is sent to it breaks it, or goes on as it is
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod rotation; // a rotation cut short anywhere cuts nobody off
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
 mod support; // a sidecar with an emulator behind it, and callers
