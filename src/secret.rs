@@ -74,6 +74,19 @@ macro_rules! identifier {
                 f.write_str(&self.0)
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(from)?;
+                Self::parse(&text).map_err(|malformed| serde::de::Error::custom(format_args!("{} {malformed}", stringify!($name))))
+            }
+        }
     };
 }
 
@@ -110,6 +123,16 @@ macro_rules! value {
             /// Whether two are the same, in a time that does not depend on where they differ.
             pub fn same_as(&self, other: &Self) -> bool {
                 self.equals(other.text().as_bytes())
+            }
+
+            /// The text, for a file of ours or for the body of the call that makes it; wiped when dropped.
+            pub fn written(&self) -> zeroize::Zeroizing<String> {
+                zeroize::Zeroizing::new(self.text().to_owned())
+            }
+
+            /// Text of somebody else, with every occurrence of the value taken out.
+            pub fn taken_out_of(&self, text: &str) -> String {
+                text.replace(self.text(), "[hidden]")
             }
 
             /// Whether it is this, in a time that does not depend on where they differ.
