@@ -20,6 +20,7 @@ mod emulator;
 mod explain;
 mod health;
 pub mod locate;
+mod placeholders;
 pub mod report;
 mod run;
 mod status;
@@ -50,6 +51,8 @@ enum Command {
     Health(health::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
     Demo(demo::Arguments),
+    /// Print what an app gets in place of credentials: options of its SDK, variables, a throw-away key
+    Placeholders(placeholders::Arguments),
     /// Run a stateful imitation of Vonage on this machine
     Emulator(emulator::Arguments),
 }
@@ -80,6 +83,7 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Ca(arguments) => ca::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
         Command::Demo(arguments) => demo::execute(arguments),
+        Command::Placeholders(arguments) => placeholders::execute(arguments),
         Command::Emulator(arguments) => emulator::execute(arguments),
         Command::Status(arguments) => status::execute(arguments),
         Command::Health(arguments) => health::execute(arguments),

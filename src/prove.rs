@@ -21,6 +21,7 @@ use crate::vonage::hosts::Host;
 use crate::vonage::probe;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
+pub mod flight;
 pub mod prober;
 
 /// A proof that takes longer says nothing.

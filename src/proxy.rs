@@ -23,10 +23,11 @@ use crate::credentials::reload::Reload;
 use crate::credentials::store::Store;
 use crate::inject::strip::{self, Claims};
 use crate::metrics::Metrics;
+use crate::prove::flight::Flights;
 use crate::prove::prober::Alarm;
 use crate::telemetry::safe_path::SafePath;
 use crate::upstream::Upstream;
-use crate::upstream::body::{self, Arrived, ReplayMemory};
+use crate::upstream::body::{self, Arrived, MemoryFull, ReplayMemory, Share};
 use crate::vonage::endpoints::Endpoint;
 use crate::vonage::hosts::Region;
 use crate::vonage::{parameters, refusal};
@@ -78,6 +79,7 @@ pub struct Proxy {
     pub in_flight: Arc<AtomicUsize>,
     rules: Rules,
     memory: Arc<ReplayMemory>,
+    proofs: Flights,
     held: AtomicUsize,
 }
 
@@ -111,7 +113,8 @@ impl Proxy {
             access: settings.log.access,
         };
         let memory = Arc::new(ReplayMemory::new(settings.limits.replay_memory));
-        Self { store, reload, upstream, metrics, alarm, in_flight: Arc::new(AtomicUsize::new(0)), rules, memory, held: AtomicUsize::new(0) }
+        let (in_flight, held) = (Arc::default(), AtomicUsize::new(0));
+        Self { store, reload, upstream, metrics, alarm, in_flight, rules, memory, proofs: Flights::default(), held }
     }
 
     /// One request, end to end.
@@ -185,14 +188,14 @@ impl Proxy {
         let body = if bodiless {
             AskBody::None
         } else if in_body {
-            let whole = self.read_whole(body).await?;
+            let (whole, share) = self.read_whole(body).await?;
             let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
                 .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
             token::settle(presence, &claims, &tokens)?;
             if let Some(clean) = &clean {
                 stripped.set_length(clean.len());
             }
-            AskBody::Whole(clean.unwrap_or(whole))
+            AskBody::Whole(share.hold(clean.unwrap_or(whole)))
         } else {
             match body::arrived(body, self.rules.replay, self.rules.idle, Arc::clone(&self.memory)).await {
                 Arrived::Whole(bytes) => AskBody::Whole(bytes),
@@ -203,12 +206,12 @@ impl Proxy {
         Ok((Ask { endpoint, host, repeat, treatment, stripped, body, carried: claims.carried, deadline }, claims))
     }
 
-    /// Reads a body that must be looked at, up to the replay limit.
-    async fn read_whole(&self, mut body: Incoming) -> Result<Bytes, Fault> {
-        let mut whole = BytesMut::new();
+    /// Reads a body that must be looked at, up to the replay limit, and takes the memory for it.
+    async fn read_whole(&self, mut body: Incoming) -> Result<(Bytes, Share), Fault> {
+        let (mut whole, mut share) = (BytesMut::new(), self.memory.share());
         loop {
             let frame = match tokio::time::timeout(self.rules.idle, body.frame()).await {
-                Ok(None) => return Ok(whole.freeze()),
+                Ok(None) => return Ok((whole.freeze(), share)),
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_broken))) => return Err(Fault::BodyBroken),
                 Err(_elapsed) => return Err(Fault::BodyStalled),
@@ -217,9 +220,10 @@ impl Proxy {
             if whole.len() + data.len() > self.rules.replay {
                 return Err(Fault::BodyTooLongToRead);
             }
-            if whole.is_empty() && body.is_end_stream() {
-                return Ok(data);
+            if whole.is_empty() && body.is_end_stream() && data.len() <= body::SMALL {
+                return Ok((data, share));
             }
+            share.grow(data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
             whole.extend_from_slice(&data);
         }
     }

@@ -90,6 +90,8 @@ pub enum Fault {
     BodyTooLong,
     /// A body that must be looked at is longer than the replay limit.
     BodyTooLongToRead,
+    /// A body that must be looked at, and no memory is left for it.
+    MemoryFull,
     /// A body that must be looked at and cannot be read.
     BodyUnreadable,
     /// A body that a credential must be written into is not what its type says.

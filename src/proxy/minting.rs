@@ -24,7 +24,7 @@ impl Proxy {
         let tokens = entrance.tokens.current();
         let presence = token::in_head(&head.headers, entrance.via, &tokens);
         token::settle(presence, &CallerClaims::default(), &tokens)?;
-        let body = self.read_whole(body).await?;
+        let (body, _share) = self.read_whole(body).await?;
         if body.len() > mint::LONGEST {
             return Err(Fault::MintMalformed);
         }

@@ -62,7 +62,8 @@ impl Proxy {
             if candidate.keyring.opinion().lock().accepted_within(uid, ask.host, since.min(PROVEN_LATELY), now) {
                 return Some(candidate);
             }
-            match prove::prove(&self.upstream, &candidate.keyring, uid, ask.host).await {
+            let proof = || prove::prove(&self.upstream, &candidate.keyring, uid, ask.host);
+            match self.proofs.join(uid, ask.host, proof).await {
                 Proof::Accepted | Proof::Unclear | Proof::Unreachable(_) | Proof::NoFreeCall => return Some(candidate),
                 Proof::Refused | Proof::Doubtful => {
                     course.answered(uid, Verdict::Refused, now);

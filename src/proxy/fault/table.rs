@@ -146,6 +146,12 @@ impl Fault {
                 "this endpoint may carry credentials in its body, so it is read whole, and it is longer than limits.replay",
                 "send less, or raise limits.replay in sidecar.toml",
             ),
+            Self::MemoryFull => (
+                503,
+                "memory_full",
+                "this endpoint may carry credentials in its body, so it is read whole, and limits.replay_memory is used up",
+                "send again in a moment, or raise limits.replay_memory in sidecar.toml",
+            ),
             Self::BodyUnreadable => (
                 400,
                 "body_unreadable",

@@ -31,21 +31,14 @@ pub fn application(id: &str, pairs: &[&Generated]) -> String {
     format!("[[application]]\nid = \"{id}\"\naccount = \"{KEY}\"\nprivate_keys = [{}]\n", keys.join(", "))
 }
 
-/// What the provider knows of an application: its id and the public key that is in force.
-fn known(id: &str, pair: &Generated) -> ApplicationSpec {
-    ApplicationSpec { id: id.to_owned(), account: KEY.to_owned(), public_key: Some(pair.public.clone()) }
-}
-
-/// Puts the key of this pair in force, so that every other one is refused.
-pub fn in_force(sidecar: &Sidecar, pair: &Generated) {
-    sidecar.vonage().put_application(&known(APPLICATION, pair));
-}
-
-/// A sidecar whose account has these applications, in front of an emulator that knows both, each with its own pair.
-pub async fn with(applications: &str, adjust: impl FnOnce(&mut Settings) + Send + 'static) -> Sidecar {
+/// A sidecar whose account has these applications, in front of an emulator that knows both: the first one by the public
+/// key of `live`, the other one by that of the second pair.
+pub async fn with(applications: &str, live: &Generated, adjust: impl FnOnce(&mut Settings) + Send + 'static) -> Sidecar {
     let mut setup = Setup::new(&[LIVE], &[LIVE]).with(adjust);
+    let spec =
+        |id: &str, pair: &Generated| ApplicationSpec { id: id.to_owned(), account: KEY.to_owned(), public_key: Some(pair.public.clone()) };
     if let Some(options) = &mut setup.options {
-        options.applications = vec![known(APPLICATION, &PAIRS[0]), known(OTHER_APPLICATION, &PAIRS[1])];
+        options.applications = vec![spec(APPLICATION, live), spec(OTHER_APPLICATION, &PAIRS[1])];
     }
     let sidecar = setup.start().await;
     if !applications.is_empty() {
@@ -55,9 +48,9 @@ pub async fn with(applications: &str, adjust: impl FnOnce(&mut Settings) + Send 
     sidecar
 }
 
-/// One application with one key, or with both.
+/// One application with these keys, of which the last one is the right one.
 pub async fn one(pairs: &[&Generated]) -> Sidecar {
-    with(&application(APPLICATION, pairs), |_| {}).await
+    with(&application(APPLICATION, pairs), pairs.last().copied().unwrap_or(&PAIRS[0]), |_| {}).await
 }
 
 /// A token as an SDK makes it, signed by nobody we know.

@@ -8,7 +8,7 @@ use vonage_sidecar::secret::ApplicationId;
 use vonage_sidecar::vonage::hosts::Host;
 
 use super::rig::{
-    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, in_force, one, placeholder, placeholder_of, request, send, token, with,
+    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, one, placeholder, placeholder_of, request, send, token, with,
 };
 use crate::fallback::rig::{attempts, rule};
 use crate::support::caller::PLACEHOLDER;
@@ -63,7 +63,7 @@ async fn an_endpoint_that_takes_both_gets_what_the_caller_sent_a_placeholder_for
         assert_eq!(answer.status, 202, "{}", answer.text());
         assert!(attempts(&sidecar, "/v1/messages")[0].header("authorization").starts_with(scheme));
     }
-    let without = with("", |_| {}).await;
+    let without = with("", &PAIRS[0], |_| {}).await;
     let answer = send(&without, request(Method::POST, "/v1/messages", Some(&placeholder_of(APPLICATION)), "application/json", body)).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
     assert!(attempts(&without, "/v1/messages")[0].header("authorization").starts_with("Basic "), "an account without an application");
@@ -71,10 +71,11 @@ async fn an_endpoint_that_takes_both_gets_what_the_caller_sent_a_placeholder_for
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_token_is_signed_again_by_the_other_key_and_both_are_settled() {
-    for (path, fault) in [("/v1/calls", "refused"), ("/v1/users", "refused"), ("/v1/calls", "empty-401"), ("/v1/messages/x", "refused")] {
+    for (path, fault) in [("/v1/calls", ""), ("/v1/users", ""), ("/v1/calls", "empty-401"), ("/v1/messages/x", "")] {
         let sidecar = one(&[&PAIRS[0], &PAIRS[1]]).await;
-        in_force(&sidecar, &PAIRS[1]);
-        sidecar.vonage().add_fault(rule(fault).on_path(path).times(1));
+        if !fault.is_empty() {
+            sidecar.vonage().add_fault(rule(fault).on_path(path).times(1));
+        }
         let method = if path == "/v1/messages/x" { Method::PATCH } else { Method::POST };
         let answer = call(&sidecar, method, path, Some(&placeholder_of(APPLICATION))).await;
         assert!(answer.status.is_success(), "{path} {fault}: {} {}", answer.status, answer.text());
@@ -82,7 +83,7 @@ async fn a_refused_token_is_signed_again_by_the_other_key_and_both_are_settled()
         let seen = attempts(&sidecar, path);
         assert_eq!(seen.iter().map(|seen| token(seen).0).collect::<Vec<_>>(), [0, 1], "{path} {fault}");
         assert_eq!(standing(&sidecar, 1, Host::API), Standing::Good);
-        assert_ne!(standing(&sidecar, 0, Host::API), Standing::Good);
+        assert_eq!(standing(&sidecar, 0, Host::API), if fault.is_empty() { Standing::Refused } else { Standing::Suspect });
     }
 }
 
@@ -90,8 +91,6 @@ async fn a_refused_token_is_signed_again_by_the_other_key_and_both_are_settled()
 async fn a_403_of_video_is_cured_by_the_other_key_and_other_403s_are_not() {
     let sidecar = one(&[&PAIRS[0], &PAIRS[1]]).await;
     let path = format!("/v2/project/{APPLICATION}/archive");
-    in_force(&sidecar, &PAIRS[1]);
-    sidecar.vonage().add_fault(rule("refused").on_path(&path).times(1));
     assert!(call(&sidecar, Method::GET, &path, None).await.status.is_success());
     assert_eq!(attempts(&sidecar, &path).iter().map(|seen| token(seen).0).collect::<Vec<_>>(), [0, 1]);
     sidecar.vonage().reset();
@@ -102,7 +101,7 @@ async fn a_403_of_video_is_cured_by_the_other_key_and_other_403s_are_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_token_is_made_afresh_by_the_same_key_once() {
-    let sidecar = one(&[&PAIRS[0], &PAIRS[1]]).await;
+    let sidecar = with(&application(APPLICATION, &[&PAIRS[0], &PAIRS[1]]), &PAIRS[0], |_| {}).await;
     sidecar.vonage().add_fault(rule("jwt-expired").on_path("/v1/calls").times(1));
     let answer = call(&sidecar, Method::POST, "/v1/calls", None).await;
     assert!(answer.status.is_success(), "{} {}", answer.status, answer.text());
@@ -134,7 +133,8 @@ async fn limits_of_a_token_are_refused_or_carried_over_but_never_dropped() {
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "token_limited"));
     assert!(strict.vonage().seen().is_empty() && answer.text().contains("mint_claims"), "{}", answer.text());
 
-    let keeping = with(&application(APPLICATION, &[&PAIRS[0]]), |settings| settings.listen[0].mint_claims = MintClaims::Keep).await;
+    let keeping =
+        with(&application(APPLICATION, &[&PAIRS[0]]), &PAIRS[0], |settings| settings.listen[0].mint_claims = MintClaims::Keep).await;
     assert!(call(&keeping, Method::GET, "/v1/users", Some(&limited)).await.status.is_success());
     let (_, claims) = token(&attempts(&keeping, "/v1/users")[0]);
     assert_eq!((claims["sub"].as_str(), claims["acl"]["paths"].is_object()), (Some("alice"), true));
@@ -146,7 +146,7 @@ async fn limits_of_a_token_are_refused_or_carried_over_but_never_dropped() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_says_nothing_or_the_wrong_thing_about_its_application_is_told_so_and_not_sent() {
-    let two = with(&(application(APPLICATION, &[&PAIRS[0]]) + &application(OTHER_APPLICATION, &[&PAIRS[1]])), |_| {}).await;
+    let two = with(&(application(APPLICATION, &[&PAIRS[0]]) + &application(OTHER_APPLICATION, &[&PAIRS[1]])), &PAIRS[0], |_| {}).await;
     let unknown = placeholder_of("cccccccc-bbbb-cccc-dddd-0123456789ab");
     let nameless = placeholder(&json!({ "iat": 1 }));
     let broken = "Bearer eyJhbGciOiJSUzI1NiJ9.eyJhcHBsaWNhd";
@@ -166,7 +166,7 @@ async fn what_says_nothing_or_the_wrong_thing_about_its_application_is_told_so_a
     assert!(call(&two, Method::POST, "/v1/calls", Some(&placeholder_of(OTHER_APPLICATION))).await.status.is_success());
     assert_eq!(token(&attempts(&two, "/v1/calls")[0]).0, 1);
 
-    let none = with("", |_| {}).await;
+    let none = with("", &PAIRS[0], |_| {}).await;
     assert_eq!(call(&none, Method::POST, "/v1/calls", None).await.code(), "no_application");
     let keyless = one(&[]).await;
     assert_eq!(call(&keyless, Method::POST, "/v1/calls", None).await.code(), "no_private_key");
@@ -176,7 +176,7 @@ async fn what_says_nothing_or_the_wrong_thing_about_its_application_is_told_so_a
 async fn a_listeners_application_is_a_limit_and_names_the_one_of_many() {
     let both = application(APPLICATION, &[&PAIRS[0]]) + &application(OTHER_APPLICATION, &[&PAIRS[1]]);
     let only = ApplicationId::parse(OTHER_APPLICATION).unwrap();
-    let sidecar = with(&both, move |settings| settings.listen[0].application = Some(only)).await;
+    let sidecar = with(&both, &PAIRS[0], move |settings| settings.listen[0].application = Some(only)).await;
     assert!(call(&sidecar, Method::POST, "/v1/calls", None).await.status.is_success());
     assert_eq!(token(&attempts(&sidecar, "/v1/calls")[0]).0, 1);
     let answer = call(&sidecar, Method::POST, "/v1/calls", Some(&placeholder_of(APPLICATION))).await;
@@ -191,8 +191,10 @@ async fn a_key_pair_rotates_through_the_file_without_a_refused_request() {
     sidecar.write_text(&(one_account(&[LIVE]) + &application(APPLICATION, &[&PAIRS[1]])));
     sidecar.holds(|snapshot| snapshot.application(APPLICATION).is_some_and(|held| held.keys.len() == 2)).await;
     sidecar.vonage().reset();
-    sidecar.vonage().add_fault(rule("refused").on_path("/v1/calls").times(1));
     let answer = call(&sidecar, Method::POST, "/v1/calls", None).await;
     assert!(answer.status.is_success(), "{} {}", answer.status, answer.text());
-    assert_eq!(attempts(&sidecar, "/v1/calls").iter().map(|seen| token(seen).0).collect::<Vec<_>>(), [1, 0]);
+    // Which one goes first, a probe of the new one may have settled meanwhile.
+    let signers: Vec<usize> =
+        attempts(&sidecar, "/v1/calls").iter().filter(|seen| seen.method == Method::POST).map(|seen| token(seen).0).collect();
+    assert_eq!((signers.last(), signers.len() <= 2), (Some(&0), true), "{signers:?}");
 }
