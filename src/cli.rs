@@ -14,14 +14,18 @@ use crate::hardening;
 
 mod ask;
 mod check;
+mod columns;
 mod demo;
 mod emulator;
 mod explain;
 mod health;
 pub mod locate;
+mod operator;
 pub mod report;
 mod run;
+mod secrets;
 mod status;
+mod subaccounts;
 mod surroundings;
 
 #[derive(Debug, Parser)]
@@ -45,6 +49,10 @@ enum Command {
     Status(status::Arguments),
     /// Ask a running sidecar whether it is ready; for images without a shell
     Health(health::Arguments),
+    /// List, make, import, revoke and audit secrets
+    Secrets(secrets::Arguments),
+    /// List and make subaccounts
+    Subaccounts(subaccounts::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
     Demo(demo::Arguments),
     /// Run a stateful imitation of Vonage on this machine
@@ -75,6 +83,8 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Run(arguments) => run::execute(arguments),
         Command::Check(arguments) => check::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
+        Command::Secrets(arguments) => secrets::execute(arguments),
+        Command::Subaccounts(arguments) => subaccounts::execute(arguments),
         Command::Demo(arguments) => demo::execute(arguments),
         Command::Emulator(arguments) => emulator::execute(arguments),
         Command::Status(arguments) => status::execute(arguments),

@@ -18,6 +18,7 @@ use crate::vonage::hosts::Host;
 pub use crate::vonage::hosts::Region;
 
 pub mod file;
+pub mod rotation;
 pub mod units;
 pub mod validate;
 
@@ -61,6 +62,8 @@ pub struct Settings {
     pub runtime: Runtime,
     /// What is written down.
     pub log: Log,
+    /// How secrets are rotated.
+    pub rotation: rotation::Rotation,
 }
 
 /// Where a listener is bound.
@@ -322,6 +325,7 @@ impl Default for Settings {
             },
             runtime: Runtime { workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(2)) },
             log: Log { format: LogFormat::Auto, access: Access::On, filter: "info".to_owned() },
+            rotation: rotation::Rotation::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What secrets we hold: one immutable picture of all accounts and applications, and what we think of each value.
 //!
-//! Decisions: the file format ([`mod@file`]), what a reload keeps ([`linger`]) and changes ([`change`]), when to read
+//! Decisions: the file format ([`mod@file`]), how a file is changed ([`edit`]), what a reload keeps ([`linger`]) and changes ([`change`]), when to read
 //! again ([`pace`]), standing ([`standing`]).
 //! Effects: the pointer everyone loads ([`store`]), reading and watching ([`read`], [`watch`], [`reload`]).
 //!
@@ -195,6 +195,7 @@ pub fn name_of<V>(slot: &Slot<V>) -> String {
 }
 
 pub mod change;
+pub mod edit;
 pub mod file;
 pub mod linger;
 pub mod pace;

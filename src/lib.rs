@@ -22,13 +22,14 @@
 //! | [`app`] | the composition root: binds, starts every long-lived task, runs | everything but `cli` |
 //! | [`proxy`] | the way of a request, from an accepted connection to its answer | `prove` and below |
 //! | [`admin`] | health, metrics, status and their page, on listeners of their own | `credentials`, `metrics` and below |
+//! | [`rotation`] | makes, delivers and revokes secrets | `prove` and below |
 //! | [`prove`] | asks Vonage about one held secret with a free call | `inject` and below |
 //! | [`inject`] | takes every credential of the caller off a request and puts exactly one of ours on | `upstream`, `vonage` |
 //! | [`upstream`] | connections to Vonage: pool, TLS, HTTP/1.1 and HTTP/2, egress proxy | `config`, `vonage` |
 //! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `metrics`, `config`, `vonage` and below |
 //! | [`telemetry`], [`metrics`] | what is written down; what is counted | `config`, `vonage` |
 //! | [`config`] | `sidecar.toml`: what it may say, and the settings that come of it | `vonage` and below |
-//! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like | nothing of ours |
+//! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like, how secrets are managed | `secret` |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
 //! | [`bind`], [`files`], [`clock`], [`shutdown`], [`hardening`] | listening sockets; the only readers of files and of time; how the process ends; no core dumps | [`config`], `clock` |
 //! | [`emulator`] | a stateful Vonage, for tests and for trying things out | nothing that it is there to test |
@@ -83,7 +84,7 @@
 //!
 //! # What is not here
 //!
-//! Making and revoking secrets at Vonage: a person or a script does that, and the README says how. JSON web tokens
+//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. JSON web tokens
 //! of applications: endpoints that take nothing else answer a marked 501. Request signatures. TLS and CONNECT on the
 //! callers' side. Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
@@ -102,6 +103,7 @@ pub mod metrics;
 pub mod problem;
 pub mod prove;
 pub mod proxy;
+pub mod rotation;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;

@@ -56,9 +56,14 @@ impl Proof {
 
 /// Asks at `host` whether the secret in `slot` is accepted.
 pub async fn ask(upstream: &std::sync::Arc<Upstream>, slot: &Slot<Basic>, host: Host) -> Proof {
-    let Some(call) = probe::free_call(host) else { return Proof::NoFreeCall };
     let _in_use = slot.usage.in_use();
-    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, &slot.value, host, call)).await;
+    ask_about(upstream, &slot.value, host).await
+}
+
+/// The same about a secret that may not be held yet.
+pub async fn ask_about(upstream: &std::sync::Arc<Upstream>, secret: &Basic, host: Host) -> Proof {
+    let Some(call) = probe::free_call(host) else { return Proof::NoFreeCall };
+    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, secret, host, call)).await;
     proof.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 

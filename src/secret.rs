@@ -109,6 +109,16 @@ macro_rules! value {
                 self.equals(other.text().as_bytes())
             }
 
+            /// The text, for a file of ours or for the body of the call that makes it; wiped when dropped.
+            pub fn written(&self) -> zeroize::Zeroizing<String> {
+                zeroize::Zeroizing::new(self.text().to_owned())
+            }
+
+            /// Text of somebody else, with every occurrence of the value taken out.
+            pub fn taken_out_of(&self, text: &str) -> String {
+                text.replace(self.text(), "[hidden]")
+            }
+
             /// Whether it is this, in a time that does not depend on where they differ.
             pub fn equals(&self, other: &[u8]) -> bool {
                 self.text().as_bytes().ct_eq(other).into()

@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::problem::{Position, Problems, nearest};
 
+pub mod rotation;
+
 /// A whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -40,6 +42,8 @@ pub struct File {
     pub runtime: Runtime,
     /// `[log]`
     pub log: Log,
+    /// `[rotation]`
+    pub rotation: rotation::Rotation,
 }
 
 /// Text with its place.

@@ -18,6 +18,7 @@ use crate::problem::{Position, Problems, nearest};
 
 mod listeners;
 mod origins;
+mod rotation;
 
 /// The smallest request head: hyper's parser does not work with less.
 const SMALLEST_HEAD: usize = 8 << 10;
@@ -41,6 +42,7 @@ pub fn settings(path: &Path, text: &str, raw: file::File) -> Result<(Settings, P
         timeouts: timeouts(&mut check, &raw.timeouts, default.timeouts),
         runtime: runtime(&mut check, &raw.runtime, default.runtime),
         log: log(&mut check, &raw.log, default.log),
+        rotation: rotation::rotation(&mut check, &raw.rotation, default.rotation),
     };
     if check.problems.any_error() { Err(check.problems) } else { Ok((settings, check.problems)) }
 }

@@ -29,5 +29,6 @@ mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
+mod secrets; // the commands that manage secrets
 mod support; // a sidecar with an emulator behind it, and callers
 mod tidy; // the sources themselves: heads, lengths, arrows, words
