@@ -11,8 +11,7 @@
 //! - a refused call executes nothing and costs nothing;
 //! - an execution is counted before any byte of its answer is written, so a broken answer never hides one.
 //!
-//! Not here: verification of JWT signatures and of `sig` (form and claims are checked, the signature is not), and
-//! the command line.
+//! Not here: the command line.
 //!
 //! Facts: the provider's API specifications, its guides, and the public tests of its gateway ("gateway tests" below); each
 //! file names what it imitates. Where the facts say nothing, the doc comment says "not verified".
@@ -24,13 +23,15 @@
 //! | `call` | a request that has been read: parameters and body fields |
 //! | `endpoints` | the emulator's own table: path, methods, hosts, schemes, refusal family, handler |
 //! | `auth` | which credentials are on a request and whether they are good |
-//! | `token` | what a Bearer token claims |
+//! | `token`, `keys` | what a Bearer token claims; the keys that it may be signed with |
+//! | `signature`, `md5` | the parameter `sig` |
 //! | `refusals`, `standins` | refused credentials and their look-alikes, in each family |
 //! | `sms` `verify` `verify_v2` `insight` `messages` `account` `numbers` `applications` `secrets_api` `subaccounts` `generic` | what the endpoints do |
 //! | `answer` | the order of it all: gateway, credentials, product, handler, execution |
 //! | `faults` | which fault meets which request |
-//! | `record` | requests seen, messages executed |
-//! | `control`, `control_http` | the handle for tests, and the same over HTTP under `/_emulator/` |
+//! | `allowance` | how many management calls an hour has |
+//! | `record`, `changes` | requests seen, messages executed; credentials created and revoked, in order |
+//! | `control`, `control_http`, `control_bodies` | the handle for tests, and the same over HTTP under `/_emulator/` |
 //! | `serve`, `outflow`, `wire` | connections, answers as they flow, the cable that can be cut |
 
 use std::io;
@@ -41,16 +42,21 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 mod account;
+mod allowance;
 mod answer;
 mod applications;
 mod auth;
 mod call;
+mod changes;
 mod control;
+mod control_bodies;
 mod control_http;
 mod endpoints;
 mod faults;
 mod generic;
 mod insight;
+mod keys;
+mod md5;
 mod messages;
 mod numbers;
 mod options;
@@ -60,6 +66,7 @@ mod refusals;
 mod reply;
 mod secrets_api;
 mod serve;
+mod signature;
 mod sms;
 mod standins;
 mod state;
@@ -69,11 +76,13 @@ mod verify;
 mod verify_v2;
 mod wire;
 
+pub use changes::{Author, Change, Changed};
 pub use control::{Control, SecretNotCreated};
 pub use faults::{Break, Fault, MalformedFault, Rule, Shape, StandIn, Upload, When};
 pub use options::{AccountSpec, ApplicationSpec, Lag, MalformedSpec, Options};
 pub use record::{Executions, Seen};
-pub use state::{Dialect, LegacyBasic, NumbersRefusal};
+pub use signature::{MalformedMethod, SignatureMethod};
+pub use state::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
 
 /// Connections that may wait to be accepted: a load test opens hundreds at once.
 const BACKLOG: u32 = 4096;

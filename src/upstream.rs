@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Response;
-use hyper::body::Incoming;
 
 use crate::config::{self, Http2, Transport};
 use crate::vonage::hosts::Host;
+use received::Received;
 
 pub mod body;
 mod connect;
@@ -27,6 +27,7 @@ mod http2;
 mod origin;
 pub mod outgoing;
 mod pool;
+pub mod received;
 mod resolve;
 mod tls;
 mod wire;
@@ -150,7 +151,7 @@ impl Connection {
 
     /// Sends one request and waits for the head of its answer, at most `timeouts.answer_head`. A dropped future
     /// closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
-    pub async fn send(self, outgoing: outgoing::Outgoing) -> Result<Response<Incoming>, SendError> {
+    pub async fn send(self, outgoing: outgoing::Outgoing) -> Result<Response<Received>, SendError> {
         let Self { origin, reuse, carrier } = self;
         if outgoing.host() != origin.host() {
             return Err(SendError::Failed(Box::new(OtherHost(outgoing.host(), origin.host()))));

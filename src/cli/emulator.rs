@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
 
 use super::report::{self, Exit, Failure, Outcome};
 use super::run;
-use crate::emulator::{AccountSpec, Emulator, Lag, Options};
+use crate::emulator::{AccountSpec, ApplicationSpec, Control, Emulator, Lag, MalformedMethod, MalformedSpec, Options, SignatureMethod};
 use crate::files;
 use crate::shutdown::{Shutdown, Signals};
 
@@ -25,10 +26,16 @@ pub(super) struct Arguments {
     /// An account with one or two secrets; may be given several times
     #[arg(long = "account", value_name = "KEY:SECRET[,SECRET]", default_value = "abcd1234:OldSecret1")]
     accounts: Vec<AccountSpec>,
-    /// How long a new secret is not accepted yet
+    /// An application; its tokens are verified with the public key (PEM) in FILE, or not at all without one
+    #[arg(long = "application", value_name = "ID:KEY[:FILE]")]
+    applications: Vec<ApplicationArgument>,
+    /// How an account signs and with what; METHOD is md5hash, md5, sha1, sha256 or sha512
+    #[arg(long = "signing", value_name = "KEY:METHOD:SECRET[,SECRET]")]
+    signings: Vec<SigningArgument>,
+    /// How long a new secret or public key is not accepted yet
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     lag_new: Duration,
-    /// How long a revoked secret is still accepted
+    /// How long a revoked secret or replaced public key is still accepted
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     lag_revoked: Duration,
     /// Serve TLS with this certificate chain (PEM)
@@ -37,6 +44,72 @@ pub(super) struct Arguments {
     /// The key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+}
+
+/// An application, and where its public key is.
+#[derive(Debug, Clone)]
+struct ApplicationArgument {
+    spec: ApplicationSpec,
+    key: Option<PathBuf>,
+}
+
+impl FromStr for ApplicationArgument {
+    type Err = MalformedSpec;
+
+    fn from_str(text: &str) -> Result<Self, MalformedSpec> {
+        let mut parts = text.splitn(3, ':');
+        let spec = format!("{}:{}", parts.next().unwrap_or_default(), parts.next().unwrap_or_default()).parse()?;
+        Ok(Self { spec, key: parts.next().map(PathBuf::from) })
+    }
+}
+
+impl ApplicationArgument {
+    fn read(&self) -> Result<ApplicationSpec, Failure> {
+        let Some(path) = &self.key else { return Ok(self.spec.clone()) };
+        let unusable = |why: &dyn std::error::Error| Failure::could_not_run("the public key cannot be used").caused_by(why);
+        let file = files::read(path, LONGEST).map_err(|error| unusable(&error))?;
+        SubjectPublicKeyInfoDer::from_pem_slice(&file.bytes)
+            .map_err(|error| unusable(&error).hint("openssl pkey -in private.key -pubout writes one in the right form"))?;
+        let pem = String::from_utf8_lossy(&file.bytes).into_owned();
+        Ok(ApplicationSpec { public_key: Some(pem), ..self.spec.clone() })
+    }
+}
+
+/// The signature secrets of an account.
+#[derive(Clone)]
+struct SigningArgument {
+    key: String,
+    method: SignatureMethod,
+    secrets: Vec<String>,
+}
+
+impl std::fmt::Debug for SigningArgument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningArgument").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl FromStr for SigningArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, ':');
+        let (Some(key), Some(method), Some(secrets)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err("expected KEY:METHOD:SECRET or KEY:METHOD:SECRET,SECRET2".to_owned());
+        };
+        let method = method.parse().map_err(|error: MalformedMethod| error.to_string())?;
+        Ok(Self { key: key.to_owned(), method, secrets: secrets.split(',').map(str::to_owned).collect() })
+    }
+}
+
+impl SigningArgument {
+    fn set(&self, control: &Control) -> Result<(), Failure> {
+        let secrets: Vec<&str> = self.secrets.iter().map(String::as_str).collect();
+        if control.set_signing(&self.key, self.method, &secrets) {
+            return Ok(());
+        }
+        Err(Failure::could_not_run(format!("--signing names the account {}, which is not there", self.key)).hint("--account adds it"))
+    }
 }
 
 /// Serves until a signal.
@@ -49,6 +122,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         address: arguments.listen,
         tls,
         accounts: arguments.accounts.clone(),
+        applications: arguments.applications.iter().map(ApplicationArgument::read).collect::<Result<_, _>>()?,
         lag: Lag { new: arguments.lag_new, revoked: arguments.lag_revoked },
         ..Options::default()
     };
@@ -60,6 +134,9 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
                 .caused_by(&error)
                 .hint("--listen chooses another address")
         })?;
+        for signing in &arguments.signings {
+            signing.set(running.control())?;
+        }
         let address = running.address();
         report::data(&format!("emulated Vonage on {scheme}://{address}, control on {scheme}://{address}/_emulator/state\n"))?;
         let shutdown = Shutdown::new();

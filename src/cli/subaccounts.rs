@@ -129,7 +129,7 @@ async fn created(operator: &Operator, arguments: &Create) -> Outcome {
     let stage = format!("subaccount {with} {name}");
     let (account, staged) = match create::find(operator, &stage)? {
         Some(staged) => (settled(operator, &before, name, &staged).await, staged),
-        None => (None, create::stage(operator, &stage)?),
+        None => (None, create::stage(operator, &stage, Vec::new())?),
     };
     let (account, staged) = match account {
         Some(account) => (account, staged),

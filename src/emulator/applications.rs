@@ -1,15 +1,34 @@
 //! Applications v2: list, create, get, put, delete.
 //!
 //! Facts: application.v2 2.1.0 and 2.4.1. One public key per application; PUT replaces the whole resource. A private
-//! key is returned by create when no public key is sent; here it is a placeholder, since nothing verifies with it.
+//! key is returned by create when no public key is sent, once. A PUT without a key keeps the one that is there, and a key
+//! that is none is a 400 (neither verified).
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{Done, Turn};
+use super::changes::{Author, Changed};
+use super::keys::{self, Keyring, PublicKey};
+use super::options::ApplicationSpec;
 use super::refusals::problem;
 use super::reply::Reply;
-use super::state::{Application, uuid};
+use super::state::uuid;
+
+/// An application of an account.
+pub(super) struct Application {
+    pub(super) account: String,
+    pub(super) keys: Keyring,
+    /// The resource as the caller last wrote it, without `id` and the public key.
+    resource: Value,
+}
+
+impl Application {
+    pub(super) fn new(spec: &ApplicationSpec) -> Self {
+        let keys = spec.public_key.as_deref().map(PublicKey::new).map_or_else(Keyring::default, Keyring::of);
+        Self { account: spec.account.clone(), keys, resource: json!({ "name": "Emulated application", "capabilities": {} }) }
+    }
+}
 
 /// `/v2/applications`.
 pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
@@ -19,42 +38,59 @@ pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
 /// `/v2/applications/{id}`.
 pub(super) fn member(turn: &mut Turn<'_>) -> Done {
     let id = turn.call.segment(2);
-    let Some(found) = turn.world.applications.get_mut(id).filter(|found| found.account == turn.who.account) else {
+    let Some(found) = turn.world.applications.get(id).filter(|found| found.account == turn.who.account) else {
         let detail = format!("ID '{id}' could not be found");
         return Done::only(problem(StatusCode::NOT_FOUND, "invalid-id", "Invalid ID", &detail));
     };
-    if turn.call.method == Method::DELETE {
-        turn.world.applications.remove(id);
-        return Done::executed(Reply::empty(StatusCode::NO_CONTENT));
-    }
-    if turn.call.method == Method::PUT {
-        if turn.call.json().get("name").is_none() {
-            return Done::only(invalid());
+    match turn.call.method {
+        Method::DELETE => {
+            turn.world.applications.remove(id);
+            turn.world.history.add(&turn.who.account, Changed::ApplicationDeleted(id.to_owned()), Author::of(turn.who));
+            Done::executed(Reply::empty(StatusCode::NO_CONTENT))
         }
-        found.resource = resource(turn.call.json());
-        if let Some(key) = public_key(turn.call.json()) {
-            found.public_key = Some(key);
-        }
-        return Done::executed(Reply::ok(&document(id, found)));
+        Method::PUT => put(turn, id),
+        _ => Done::only(Reply::ok(&document(id, found))),
     }
-    Done::only(Reply::ok(&document(id, found)))
+}
+
+/// A resource that was sent, and its public key if it has one; nothing if they are not valid.
+fn sent(body: &Value) -> Option<(Value, Option<PublicKey>)> {
+    let key = public_key(body).map(PublicKey::new);
+    let is_valid = body.get("name").is_some() && key.as_ref().is_none_or(PublicKey::is_usable);
+    is_valid.then(|| (resource(body), key))
+}
+
+fn invalid() -> Done {
+    Done::only(problem(StatusCode::BAD_REQUEST, "invalid-params", "Bad Request", "The request failed due to validation errors"))
+}
+
+fn put(turn: &mut Turn<'_>, id: &str) -> Done {
+    let Some((resource, key)) = sent(turn.call.json()) else { return invalid() };
+    let Some(found) = turn.world.applications.get_mut(id) else { return Done::only(Reply::empty(StatusCode::NOT_FOUND)) };
+    found.resource = resource;
+    if key.is_some_and(|key| found.keys.replace(key, turn.call.at)) {
+        turn.world.history.add(&turn.who.account, Changed::KeyReplaced(id.to_owned()), Author::of(turn.who));
+    }
+    Done::executed(Reply::ok(&document(id, found)))
 }
 
 fn create(turn: &mut Turn<'_>) -> Done {
-    let body = turn.call.json();
-    if body.get("name").is_none() {
-        return Done::only(invalid());
-    }
+    let Some((resource, key)) = sent(turn.call.json()) else { return invalid() };
+    let made = if key.is_none() { keys::make_pair() } else { None };
+    let made = made.map(|pair| (PublicKey::new(&pair.public), Some(pair.private)));
+    let Some((key, private)) = key.map(|key| (key, None)).or(made) else {
+        return Done::only(Reply::empty(StatusCode::INTERNAL_SERVER_ERROR));
+    };
     let id = uuid();
-    let sent = public_key(body);
-    let made = sent.is_none();
-    let placeholder = "-----BEGIN PUBLIC KEY-----\nemulated\n-----END PUBLIC KEY-----\n".to_owned();
-    let application = Application { account: turn.who.account.clone(), public_key: sent.or(Some(placeholder)), resource: resource(body) };
+    let mut keys = Keyring::default();
+    keys.replace(key, turn.call.at);
+    let application = Application { account: turn.who.account.clone(), keys, resource };
     let mut answer = document(&id, &application);
-    if let (true, Some(keys)) = (made, answer.get_mut("keys").and_then(Value::as_object_mut)) {
-        keys.insert("private_key".to_owned(), json!("-----BEGIN PRIVATE KEY-----\nemulated\n-----END PRIVATE KEY-----\n"));
+    if let (Some(private), Some(keys)) = (private, answer.get_mut("keys").and_then(Value::as_object_mut)) {
+        keys.insert("private_key".to_owned(), json!(private));
     }
-    turn.world.applications.insert(id, application);
+    turn.world.applications.insert(id.clone(), application);
+    turn.world.history.add(&turn.who.account, Changed::ApplicationCreated(id), Author::of(turn.who));
     Done::executed(Reply::json(StatusCode::CREATED, &answer))
 }
 
@@ -74,13 +110,14 @@ fn list(turn: &Turn<'_>) -> Reply {
     }))
 }
 
-fn public_key(body: &Value) -> Option<String> {
-    body.pointer("/keys/public_key").and_then(Value::as_str).map(str::to_owned)
+fn public_key(body: &Value) -> Option<&str> {
+    body.pointer("/keys/public_key").and_then(Value::as_str)
 }
 
 fn resource(body: &Value) -> Value {
     let mut kept = body.clone();
     if let Some(members) = kept.as_object_mut() {
+        members.entry("capabilities").or_insert_with(|| json!({}));
         members.retain(|name, _| !matches!(name.as_str(), "id" | "keys" | "_links"));
     }
     kept
@@ -90,12 +127,8 @@ fn document(id: &str, application: &Application) -> Value {
     let mut shown = application.resource.clone();
     if let Some(members) = shown.as_object_mut() {
         members.insert("id".to_owned(), json!(id));
-        members.insert("keys".to_owned(), json!({ "public_key": application.public_key }));
+        members.insert("keys".to_owned(), json!({ "public_key": application.keys.current() }));
         members.insert("_links".to_owned(), json!({ "self": { "href": format!("/v2/applications/{id}") } }));
     }
     shown
-}
-
-fn invalid() -> Reply {
-    problem(StatusCode::BAD_REQUEST, "invalid-params", "Bad Request", "The request failed due to validation errors")
 }

@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use super::call::Call;
 use super::endpoints::{Family, Row, Scheme};
 use super::state::World;
-use super::token::{self, BadToken};
+use super::token::{Token, Untimely};
 use crate::clock;
 
 /// Who calls.
@@ -52,7 +52,7 @@ pub(super) enum Refusal {
     Multiple,
     /// A signature and a secret.
     SignatureAndSecret,
-    /// A signature that cannot be right.
+    /// A signature that is not right, of an account that is not known, or too old.
     InvalidSignature,
 }
 
@@ -124,7 +124,7 @@ pub(super) fn judge(world: &mut World, call: &Call, row: &Row, host: &str) -> Re
     }
     match header {
         Header::Basic(key, secret) if row.accepts(Scheme::Basic) => pair(world, call, host, &key, &secret).ok_or(Refusal::WrongBasic),
-        Header::Bearer(token) if row.accepts(Scheme::Jwt) => bearer(world, &token),
+        Header::Bearer(token) if row.accepts(Scheme::Jwt) => bearer(world, call, row, host, &token),
         Header::Bearer(_) if row.accepts(Scheme::Access) => Ok(Admission::default()),
         Header::Basic(..) | Header::Bearer(_) => Err(Refusal::WrongScheme),
         Header::Malformed => Err(Refusal::MalformedHeader),
@@ -134,7 +134,7 @@ pub(super) fn judge(world: &mut World, call: &Call, row: &Row, host: &str) -> Re
 
 fn without_header(world: &mut World, call: &Call, row: &Row, host: &str, found: &Parameters<'_>) -> Result<Admission, Refusal> {
     match (found.key.as_deref(), found.secrets.first().map(AsRef::as_ref), found.signature.as_deref()) {
-        (Some(key), _, Some(signature)) if !is_plausible(world, key, signature) => Err(Refusal::InvalidSignature),
+        (Some(key), _, Some(signature)) if !is_signed(world, call, key, signature) => Err(Refusal::InvalidSignature),
         (_, Some(_), Some(_)) => Err(Refusal::SignatureAndSecret),
         (Some(key), None, Some(_)) => Ok(Admission { account: key.to_owned(), ..Admission::default() }),
         (Some(key), Some(secret), None) if row.accepts(Scheme::Parameters) || row.key_segment().is_some() => {
@@ -150,17 +150,24 @@ fn pair(world: &mut World, call: &Call, host: &str, key: &str, secret: &str) -> 
     Some(Admission { account: key.to_owned(), secret: Some(id), application: None })
 }
 
-fn bearer(world: &World, token: &str) -> Result<Admission, Refusal> {
-    let id = token::application(token, clock::wall()).map_err(|bad| match bad {
-        BadToken::Malformed => Refusal::WrongToken,
-        BadToken::Expired => Refusal::ExpiredToken,
+/// The signature first: what a token says is worth nothing before. The network APIs take no token with an `acl`.
+fn bearer(world: &mut World, call: &Call, row: &Row, host: &str, text: &str) -> Result<Admission, Refusal> {
+    let token = Token::read(text).ok_or(Refusal::WrongToken)?;
+    let lag = world.lag(host);
+    let application = world.applications.get_mut(&token.application).ok_or(Refusal::WrongToken)?;
+    if !application.keys.verify(token.signed.as_bytes(), &token.signature, lag, call.at) {
+        return Err(Refusal::WrongToken);
+    }
+    token.check_time(clock::wall()).map_err(|untimely| match untimely {
+        Untimely::Implausible => Refusal::WrongToken,
+        Untimely::Expired => Refusal::ExpiredToken,
     })?;
-    let application = world.applications.get(&id).ok_or(Refusal::WrongToken)?;
-    Ok(Admission { account: application.account.clone(), secret: None, application: Some(id) })
+    if token.has_acl && row.family == Family::OAuth {
+        return Err(Refusal::WrongToken);
+    }
+    Ok(Admission { account: application.account.clone(), secret: None, application: Some(token.application) })
 }
 
-/// A known key, and hexadecimal digits of one of the five lengths; the signature itself is not computed here.
-fn is_plausible(world: &World, key: &str, signature: &str) -> bool {
-    let digits = signature.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits && matches!(signature.len(), 32 | 40 | 64 | 128) && world.accounts.contains_key(key)
+fn is_signed(world: &World, call: &Call, key: &str, signature: &str) -> bool {
+    world.accounts.get(key).is_some_and(|account| account.signing.verifies(call, signature, clock::wall()))
 }

@@ -5,14 +5,18 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use super::allowance::Allowance;
+use super::applications::Application;
+use super::changes::{Author, Change};
 use super::faults::{Book, Rule};
 use super::options::{AccountSpec, ApplicationSpec, Lag, Options};
 use super::record::{Executions, Record, Seen};
 use super::secrets_api::{self, NotCreated};
+use super::signature::{SignatureMethod, Signing};
 use super::state::{Dialect, World};
 
 /// What the connections and the handles share.
@@ -125,7 +129,7 @@ impl Control {
 
     /// Adds an application, or replaces it.
     pub fn put_application(&self, application: &ApplicationSpec) {
-        self.shared.world().put_application(application);
+        self.shared.world().applications.insert(application.id.clone(), Application::new(application));
     }
 
     /// Sets what an account may still spend, in euros; whether there is such an account.
@@ -144,12 +148,41 @@ impl Control {
         self.shared.world().accounts.get_mut(key).map(|account| account.without.remove(product)).is_some()
     }
 
+    /// Sets how an account signs and with which secrets, each of which is good; whether there is such an account.
+    pub fn set_signing(&self, key: &str, method: SignatureMethod, secrets: &[&str]) -> bool {
+        let signing = Signing { method, secrets: secrets.iter().map(|value| (*value).to_owned()).collect() };
+        self.shared.world().accounts.get_mut(key).map(|account| account.signing = signing).is_some()
+    }
+
+    /// Sets how many management calls an account may make in an hour that begins with the next; whether there is such
+    /// an account.
+    pub fn set_allowance(&self, key: &str, calls: u32) -> bool {
+        self.shared.world().accounts.get_mut(key).map(|account| account.allowance = Allowance::of(calls)).is_some()
+    }
+
+    /// How often tokens were accepted by a public key of an application.
+    pub fn accepted_tokens(&self, application: &str, public_key: &str) -> u64 {
+        self.shared.world().applications.get(application).map_or(0, |found| found.keys.accepted(public_key))
+    }
+
+    /// What was created, revoked and replaced, oldest first. What is there from the start is not in it.
+    pub fn changes(&self) -> Vec<Change> {
+        self.shared.world().history.all()
+    }
+
+    /// Dates a secret back, or forward; whether there is one with this id.
+    pub fn date_secret(&self, key: &str, id: &str, created_at: SystemTime) -> bool {
+        let mut world = self.shared.world();
+        let found = world.accounts.get_mut(key).and_then(|account| account.secrets.iter_mut().find(|secret| secret.id == id));
+        found.map(|secret| secret.created_at = created_at).is_some()
+    }
+
     /// Creates a secret as a person at the dashboard would, and returns its id.
     ///
     /// # Errors
     /// The provider's own rules.
     pub fn create_secret(&self, key: &str, value: &str) -> Result<String, SecretNotCreated> {
-        secrets_api::create(&mut self.shared.world(), key, value).map_err(|why| match why {
+        secrets_api::create(&mut self.shared.world(), key, value, Author::Dashboard).map_err(|why| match why {
             NotCreated::NoSuchAccount => SecretNotCreated::NoSuchAccount,
             NotCreated::Policy => SecretNotCreated::Policy,
             NotCreated::SlotsFull => SecretNotCreated::SlotsFull,
@@ -158,7 +191,7 @@ impl Control {
 
     /// Revokes a secret by its id, even the last one, which the provider's API never does; whether there was one.
     pub fn revoke_secret(&self, key: &str, id: &str) -> bool {
-        self.shared.world().accounts.get_mut(key).is_some_and(|account| account.revoke(id))
+        self.shared.world().revoke_secret(key, id, Author::Dashboard)
     }
 
     /// Revokes a secret by its value, even the last one; whether there was one.

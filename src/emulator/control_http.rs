@@ -3,12 +3,16 @@
 //! | call | body or answer |
 //! |---|---|
 //! | `GET /_emulator/state` | accounts, applications, lag |
-//! | `PUT /_emulator/accounts/{key}` | `{"secrets": [...], "primary": "...", "balance": 1.5, "without": ["sms"]}` |
+//! | `PUT /_emulator/accounts/{key}` | `{"secrets": [...], "primary": "...", "balance": 1.5, "without": ["sms"]}`; a secret is a text or `{"value": "...", "created_at": "..."}` |
 //! | `POST /_emulator/accounts/{key}/secrets` | `{"secret": "..."}` -> `{"id": "..."}` |
+//! | `PUT /_emulator/accounts/{key}/secrets/{id}` | `{"created_at": "2026-01-01T00:00:00Z"}` |
 //! | `DELETE /_emulator/accounts/{key}/secrets/{id}` | |
+//! | `PUT /_emulator/accounts/{key}/signing` | `{"method": "sha256", "secrets": ["..."]}` |
+//! | `PUT /_emulator/accounts/{key}/allowance` | `{"calls": 30}` in an hour |
+//! | `GET /_emulator/changes` | what was created, revoked and replaced, when and by whom |
 //! | `PUT /_emulator/applications/{id}` | `{"account": "...", "public_key": "..."}` |
 //! | `PUT /_emulator/lag` | `{"host": "...", "new_ms": 0, "revoked_ms": 0}` |
-//! | `PUT /_emulator/dialect` | `{"basic": "status-4" or "problem-401", "numbers": "error-code" or "problem"}` |
+//! | `PUT /_emulator/dialect` | `{"basic": "status-4" or "problem-401", "numbers": "error-code" or "problem", "slots": "add-excess" or "maximum"}` |
 //! | `PUT /_emulator/idle-close` | `{"ms": 100}`, 0 is never |
 //! | `POST`, `DELETE /_emulator/faults` | `{"faults": "delay=20,gzip", "path": "/sms", "host": "...", "method": "POST", "skip": 0, "times": 1, "share": 0.5}` |
 //! | `GET /_emulator/executions[/{message}]` | totals and duplicates, or one count |
@@ -24,93 +28,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::changes::{Author, Change, Changed};
 use super::control::{Control, SecretNotCreated};
-use super::faults::{self, Rule};
-use super::options::{AccountSpec, ApplicationSpec, Lag};
+use super::control_bodies::{
+    AccountBody, AllowanceBody, ApplicationBody, DateBody, DialectBody, IdleBody, LagBody, RuleBody, SecretBody, SigningBody,
+};
+use super::keys::PublicKey;
+use super::options::ApplicationSpec;
 use super::record::Seen;
 use super::reply::Reply;
-use super::state::{Dialect, LegacyBasic, NumbersRefusal};
+use super::signature::MalformedMethod;
+use super::state::date;
 
 /// Where the control paths begin.
 pub(super) const PREFIX: &str = "/_emulator/";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccountBody {
-    secrets: Vec<String>,
-    primary: Option<String>,
-    balance: Option<f64>,
-    #[serde(default)]
-    without: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretBody {
-    secret: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ApplicationBody {
-    account: String,
-    public_key: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LagBody {
-    host: Option<String>,
-    #[serde(default)]
-    new_ms: u64,
-    #[serde(default)]
-    revoked_ms: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DialectBody {
-    #[serde(default)]
-    basic: BasicBody,
-    #[serde(default)]
-    numbers: NumbersBody,
-}
-
-#[derive(Deserialize, Default)]
-enum BasicBody {
-    #[default]
-    #[serde(rename = "status-4")]
-    Status4,
-    #[serde(rename = "problem-401")]
-    Problem401,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case")]
-enum NumbersBody {
-    #[default]
-    ErrorCode,
-    Problem,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IdleBody {
-    ms: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleBody {
-    faults: String,
-    path: Option<String>,
-    host: Option<String>,
-    method: Option<String>,
-    #[serde(default)]
-    skip: u64,
-    times: Option<u64>,
-    share: Option<f64>,
-}
 
 fn body<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, Wrong> {
     serde_json::from_slice(&call.body).map_err(|error| wrong(StatusCode::BAD_REQUEST, &error.to_string()))
@@ -159,23 +90,32 @@ fn route(control: &Control, call: &Call, segments: &[&str]) -> Result<Reply, Wro
         (&Method::GET, ["seen"]) => return Ok(Reply::ok(&Value::Array(control.seen().iter().map(shown).collect()))),
         (&Method::GET, ["executions"]) => return Ok(executions(control)),
         (&Method::GET, ["executions", message]) => return Ok(Reply::ok(&json!({ "count": control.executed(message) }))),
-        (&Method::PUT, ["accounts", key]) => put_account(control, key, body(call)?),
+        (&Method::PUT, ["accounts", key]) => put_account(control, key, &body(call)?),
         (&Method::POST, ["accounts", key, "secrets"]) => return create(control, key, &body(call)?),
+        (&Method::PUT, ["accounts", key, "secrets", id]) => {
+            let DateBody { created_at } = body(call)?;
+            return Ok(found(control.date_secret(key, id, created_at.0)));
+        }
         (&Method::DELETE, ["accounts", key, "secrets", id]) => return Ok(found(control.revoke_secret(key, id))),
-        (&Method::PUT, ["applications", id]) => {
-            let ApplicationBody { account, public_key } = body(call)?;
-            control.put_application(&ApplicationSpec { id: (*id).to_owned(), account, public_key });
+        (&Method::PUT, ["accounts", key, "signing"]) => return set_signing(control, key, &body(call)?),
+        (&Method::PUT, ["accounts", key, "allowance"]) => {
+            let AllowanceBody { calls } = body(call)?;
+            return Ok(found(control.set_allowance(key, calls)));
         }
+        (&Method::GET, ["changes"]) => return Ok(Reply::ok(&Value::Array(control.changes().iter().map(changed).collect()))),
+        (&Method::PUT, ["applications", id]) => put_application(control, id, body(call)?)?,
         (&Method::PUT, ["lag"]) => {
-            let LagBody { host, new_ms, revoked_ms } = body(call)?;
-            control.set_lag(host.as_deref(), Lag { new: Duration::from_millis(new_ms), revoked: Duration::from_millis(revoked_ms) });
+            let lag: LagBody = body(call)?;
+            control.set_lag(lag.host.as_deref(), lag.lag());
         }
-        (&Method::PUT, ["dialect"]) => control.set_dialect(dialect(&body(call)?)),
+        (&Method::PUT, ["dialect"]) => control.set_dialect(body::<DialectBody>(call)?.dialect()),
         (&Method::PUT, ["idle-close"]) => {
             let IdleBody { ms } = body(call)?;
             control.close_idle_after(Some(ms).filter(|ms| *ms > 0).map(Duration::from_millis));
         }
-        (&Method::POST, ["faults"]) => control.add_fault(rule(body(call)?)?),
+        (&Method::POST, ["faults"]) => {
+            control.add_fault(body::<RuleBody>(call)?.rule().map_err(|what| wrong(StatusCode::BAD_REQUEST, &what))?);
+        }
         (&Method::DELETE, ["faults"]) => control.clear_faults(),
         (&Method::POST, ["disconnect"]) => control.disconnect(),
         (&Method::POST, ["reset"]) => control.reset(),
@@ -184,10 +124,8 @@ fn route(control: &Control, call: &Call, segments: &[&str]) -> Result<Reply, Wro
     Ok(done())
 }
 
-fn put_account(control: &Control, key: &str, body: AccountBody) {
-    let secrets: Vec<&str> = body.secrets.iter().map(String::as_str).collect();
-    let account = AccountSpec { primary: body.primary, ..AccountSpec::new(key, &secrets) };
-    control.put_account(&account);
+fn put_account(control: &Control, key: &str, body: &AccountBody) {
+    control.put_account(&body.spec(key));
     if let Some(balance) = body.balance {
         control.set_balance(key, balance);
     }
@@ -196,45 +134,26 @@ fn put_account(control: &Control, key: &str, body: AccountBody) {
     }
 }
 
+fn set_signing(control: &Control, key: &str, body: &SigningBody) -> Result<Reply, Wrong> {
+    let secrets: Vec<&str> = body.secrets.iter().map(String::as_str).collect();
+    let method = body.method.parse().map_err(|error: MalformedMethod| wrong(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    Ok(found(control.set_signing(key, method, &secrets)))
+}
+
+fn put_application(control: &Control, id: &str, body: ApplicationBody) -> Result<(), Wrong> {
+    if body.public_key.as_deref().is_some_and(|key| !PublicKey::new(key).is_usable()) {
+        return Err(wrong(StatusCode::BAD_REQUEST, "the public key cannot be read"));
+    }
+    control.put_application(&ApplicationSpec { id: id.to_owned(), account: body.account, public_key: body.public_key });
+    Ok(())
+}
+
 fn create(control: &Control, key: &str, body: &SecretBody) -> Result<Reply, Wrong> {
     match control.create_secret(key, &body.secret) {
         Ok(id) => Ok(Reply::json(StatusCode::CREATED, &json!({ "id": id }))),
         Err(why @ SecretNotCreated::NoSuchAccount) => Err(wrong(StatusCode::NOT_FOUND, &why.to_string())),
         Err(why @ (SecretNotCreated::Policy | SecretNotCreated::SlotsFull)) => Err(wrong(StatusCode::CONFLICT, &why.to_string())),
     }
-}
-
-fn dialect(body: &DialectBody) -> Dialect {
-    let basic = match body.basic {
-        BasicBody::Status4 => LegacyBasic::Status4,
-        BasicBody::Problem401 => LegacyBasic::Problem401,
-    };
-    let numbers = match body.numbers {
-        NumbersBody::ErrorCode => NumbersRefusal::ErrorCode,
-        NumbersBody::Problem => NumbersRefusal::Problem,
-    };
-    Dialect { basic, numbers }
-}
-
-fn rule(body: RuleBody) -> Result<Rule, Wrong> {
-    let bad = |what: String| wrong(StatusCode::BAD_REQUEST, &what);
-    let mut rule = Rule::new(faults::list(&body.faults).map_err(|error| bad(error.to_string()))?).after(body.skip);
-    if let Some(path) = body.path {
-        rule = rule.on_path(&path);
-    }
-    if let Some(host) = body.host {
-        rule = rule.on_host(&host);
-    }
-    if let Some(method) = body.method {
-        rule = rule.on_method(method.parse().map_err(|_| bad("no such method".to_owned()))?);
-    }
-    if let Some(times) = body.times {
-        rule = rule.times(times);
-    }
-    if let Some(share) = body.share {
-        rule = rule.share(share);
-    }
-    Ok(rule)
 }
 
 fn executions(control: &Control) -> Reply {
@@ -261,6 +180,22 @@ fn shown(seen: &Seen) -> Value {
         "status": seen.status,
         "account": seen.account,
         "secret": seen.secret,
+        "application": seen.application,
         "executed": seen.executed,
     })
+}
+
+fn changed(change: &Change) -> Value {
+    let (what, id) = match &change.what {
+        Changed::SecretCreated(id) => ("secret-created", id),
+        Changed::SecretRevoked(id) => ("secret-revoked", id),
+        Changed::ApplicationCreated(id) => ("application-created", id),
+        Changed::KeyReplaced(id) => ("key-replaced", id),
+        Changed::ApplicationDeleted(id) => ("application-deleted", id),
+    };
+    let by = match &change.by {
+        Author::Dashboard => json!("dashboard"),
+        Author::Caller { account, secret } => json!({ "account": account, "secret": secret }),
+    };
+    json!({ "number": change.number, "date": date(change.date), "account": change.account, "what": what, "id": id, "by": by })
 }

@@ -290,7 +290,7 @@ static ROWS: &[Row] = &[
     row("/v0.1/bulk/**", ANY, EU, JWT, Family::Problem, "bulk", generic::answer),
     row("/v1/10dlc/**", ANY, EU, B, Family::Problem, "10dlc", generic::answer),
     row("/session/create", POST, VIDEO, JWT, Family::Video, "video", generic::session),
-    row("/v2/project/**", ANY, VIDEO, JWT, Family::Video, "video", generic::charged_unless_get),
+    row("/v2/project/**", ANY, VIDEO, JWT, Family::Video, "video", generic::project),
 ];
 
 #[cfg(test)]

@@ -106,6 +106,7 @@ pub enum StandIn {
 /// | `reset-after-head`, `reset-mid-body`, `drip=MS`, `gzip`, `gzip-forced`, `chunked` | the form of the answer |
 /// | `status=CODE`, `throttled=S`, `proxy-page`, `quota`, `unprovisioned`, `top-up`, `body-status=N`, `forbidden`, `not-found`, `suspended`, `invalid-ip`, `jwt-expired`, `empty-401`, `mixed`, `refused` | another answer |
 /// | `status-after=CODE` | executed, and then this answer |
+/// | `late=MS` | 504 (or what an `-after` fault makes of it), and executed this much after that |
 /// | `refuse-stream` | HTTP/2 `REFUSED_STREAM` (HTTP/1.1: FIN) |
 /// | `goaway` | the true answer, and the connection takes no further request |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub enum Fault {
     Instead(StandIn),
     /// Executed, and then this HTTP status in plain text: what a gateway says when the true answer is lost on the way.
     Lost(u16),
+    /// 504, and only this much later executed: what a caller takes for undone and is not yet done.
+    Late(Duration),
     /// A difficult form of the true answer.
     Answer(Shape),
     /// The stream is refused before anything was processed.
@@ -185,6 +188,7 @@ fn with_number(name: &str, number: &str) -> Option<Fault> {
         "delay" => Fault::Delay(When::After, pause()?),
         "delay-before" => Fault::Delay(When::Before, pause()?),
         "drip" => Fault::Answer(Shape::Drip(pause()?)),
+        "late" => Fault::Late(pause()?),
         "status" => Fault::Instead(StandIn::Status(status()?)),
         "status-after" => Fault::Lost(status()?),
         "throttled" => Fault::Instead(StandIn::Throttled(number.parse().ok()?)),
@@ -332,6 +336,7 @@ mod tests {
         assert_eq!("delay=20".parse(), Ok(Fault::Delay(When::After, Duration::from_millis(20))));
         assert_eq!("reset-before".parse(), Ok(Fault::Break(When::Before, Break::Reset)));
         assert_eq!("reset-after-head".parse(), Ok(Fault::Answer(Shape::ResetAfterHead)));
+        assert_eq!("late=5".parse(), Ok(Fault::Late(Duration::from_millis(5))));
         assert_eq!(" status=503 ".parse(), Ok(Fault::Instead(StandIn::Status(503))));
         assert_eq!(list("gzip, chunked,").unwrap(), [Fault::Answer(Shape::Gzip), Fault::Answer(Shape::Chunked)]);
         for bad in ["", "reset", "status=99", "delay", "delay=x", "bang-after", "gzip=1"] {

@@ -101,6 +101,14 @@ pub(super) fn users(turn: &mut Turn<'_>) -> Done {
     Done::only(Reply::ok(&json!({ "page_size": 10, "_embedded": { "users": [] }, "_links": { "self": { "href": href } } })))
 }
 
+/// `/v2/project/{application}/…`: a token of another application is refused (the words are not verified).
+pub(super) fn project(turn: &mut Turn<'_>) -> Done {
+    if turn.who.application.as_deref() != Some(turn.call.segment(2)) {
+        return Done::only(Reply::json(StatusCode::FORBIDDEN, &json!({ "code": 403, "message": "Invalid application ID" })));
+    }
+    charged_unless_get(turn)
+}
+
 /// `/session/create`.
 pub(super) fn session(_: &mut Turn<'_>) -> Done {
     Done::executed(Reply::ok(&json!([{ "session_id": format!("1_{}", uuid().replace('-', "")) }])))

@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 
 use super::faults::Rule;
+use super::signature::{SignatureMethod, Signing};
 use super::state::Dialect;
 
 /// What an emulator starts with.
@@ -57,12 +58,12 @@ impl Options {
     }
 }
 
-/// How long a change of secrets takes to be seen. Real figures: not stated by the provider.
+/// How long a change of secrets or of public keys takes to be seen. Real figures: not stated by the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lag {
-    /// From creation until a new secret is accepted.
+    /// From creation until a new secret or key is accepted.
     pub new: Duration,
-    /// From revocation until a secret is refused.
+    /// From revocation or replacement until it is refused.
     pub revoked: Duration,
 }
 
@@ -71,19 +72,41 @@ pub struct Lag {
 pub struct AccountSpec {
     pub(super) key: String,
     pub(super) secrets: Vec<String>,
+    /// When the secrets were created, in their order; now for those without.
+    pub(super) dates: Vec<SystemTime>,
     pub(super) primary: Option<String>,
+    pub(super) signing: Signing,
 }
 
 impl AccountSpec {
     /// An account with one or two secrets. Values are taken as they are: the provider's policy is for new ones.
     pub fn new(key: &str, secrets: &[&str]) -> Self {
-        Self { key: key.to_owned(), secrets: secrets.iter().map(|value| (*value).to_owned()).collect(), primary: None }
+        Self {
+            key: key.to_owned(),
+            secrets: secrets.iter().map(|value| (*value).to_owned()).collect(),
+            dates: Vec::new(),
+            primary: None,
+            signing: Signing::default(),
+        }
     }
 
     /// The same as a subaccount of `primary`, whose secrets then manage it.
     #[must_use]
     pub fn under(self, primary: &str) -> Self {
         Self { primary: Some(primary.to_owned()), ..self }
+    }
+
+    /// The same with secrets that were created then, in their order.
+    #[must_use]
+    pub fn created_at(self, dates: &[SystemTime]) -> Self {
+        Self { dates: dates.to_vec(), ..self }
+    }
+
+    /// The same with signature secrets. A real account has one; each of several is good here.
+    #[must_use]
+    pub fn signing(self, method: SignatureMethod, secrets: &[&str]) -> Self {
+        let secrets = secrets.iter().map(|value| (*value).to_owned()).collect();
+        Self { signing: Signing { method, secrets }, ..self }
     }
 }
 
@@ -100,7 +123,8 @@ pub struct ApplicationSpec {
     pub id: String,
     /// The API key of the account that owns it.
     pub account: String,
-    /// Its public key in PEM. Kept and shown; tokens are not verified with it yet.
+    /// Its public key in PEM; one that cannot be read verifies nothing. Without one the signature of a token is not looked
+    /// at, for tests that are about something else, until a key is put.
     pub public_key: Option<String>,
 }
 

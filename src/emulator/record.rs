@@ -39,6 +39,8 @@ pub struct Seen {
     pub account: Option<String>,
     /// The id of the secret that was accepted.
     pub secret: Option<String>,
+    /// The application whose token was accepted.
+    pub application: Option<String>,
     /// The identity of the message that was executed.
     pub executed: Option<String>,
 }
@@ -115,7 +117,7 @@ impl Record {
     /// Adds who was let in.
     pub(super) fn admit(&mut self, number: u64, who: Admission) {
         if let Some(seen) = self.of(number) {
-            (seen.account, seen.secret) = (Some(who.account), who.secret);
+            (seen.account, seen.secret, seen.application) = (Some(who.account), who.secret, who.application);
         }
     }
 

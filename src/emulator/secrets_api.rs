@@ -8,10 +8,12 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::allowance;
 use super::answer::{Done, Turn};
+use super::changes::Author;
 use super::refusals::problem;
 use super::reply::Reply;
-use super::state::{SLOTS, Secret, World, date, uuid};
+use super::state::{SLOTS, Secret, SlotsRefusal, World, date, uuid};
 
 /// Characters of a secret (Vonage, "Secret Management").
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=25;
@@ -33,19 +35,23 @@ pub(super) fn meets_policy(value: &str) -> bool {
 }
 
 /// Creates a secret under the provider's rules and returns its id.
-pub(super) fn create(world: &mut World, key: &str, value: &str) -> Result<String, NotCreated> {
-    let account = world.accounts.get_mut(key).ok_or(NotCreated::NoSuchAccount)?;
+pub(super) fn create(world: &mut World, key: &str, value: &str, by: Author) -> Result<String, NotCreated> {
+    let account = world.accounts.get(key).ok_or(NotCreated::NoSuchAccount)?;
     if !meets_policy(value) || account.secrets.iter().any(|secret| secret.value == value) {
         return Err(NotCreated::Policy);
     }
     if account.secrets.len() >= SLOTS {
         return Err(NotCreated::SlotsFull);
     }
-    Ok(account.create(value))
+    world.create_secret(key, value, by).ok_or(NotCreated::NoSuchAccount)
 }
 
 /// `/accounts/{key}/secrets`.
 pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
+    allowance::within(turn, list_or_create)
+}
+
+fn list_or_create(turn: &mut Turn<'_>) -> Done {
     let key = turn.call.segment(1);
     if !turn.world.manages(&turn.who.account, key) {
         return Done::only(no_such_key(key));
@@ -54,26 +60,25 @@ pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
         return Done::only(list(turn.world, key));
     }
     let value = turn.call.in_body("secret").unwrap_or_default();
-    match create(turn.world, key, &value) {
+    match create(turn.world, key, &value, Author::of(turn.who)) {
         Ok(id) => Done::executed(shown(turn.world, key, &id, StatusCode::CREATED)),
         Err(NotCreated::NoSuchAccount) => Done::only(no_such_key(key)),
         Err(NotCreated::Policy) => Done::only(policy()),
-        Err(NotCreated::SlotsFull) => Done::only(secrets_problem(
-            StatusCode::FORBIDDEN,
-            "add-excess-secret",
-            "Secret Addition Forbidden",
-            "Account reached maximum number [2] of allowed secrets",
-        )),
+        Err(NotCreated::SlotsFull) => Done::only(slots_full(turn.world.dialect.slots)),
     }
 }
 
 /// `/accounts/{key}/secrets/{id}`.
 pub(super) fn member(turn: &mut Turn<'_>) -> Done {
+    allowance::within(turn, show_or_revoke)
+}
+
+fn show_or_revoke(turn: &mut Turn<'_>) -> Done {
     let (key, id) = (turn.call.segment(1), turn.call.segment(3));
     if !turn.world.manages(&turn.who.account, key) {
         return Done::only(no_such_key(key));
     }
-    let Some(account) = turn.world.accounts.get_mut(key) else { return Done::only(no_such_key(key)) };
+    let Some(account) = turn.world.accounts.get(key) else { return Done::only(no_such_key(key)) };
     if !account.secrets.iter().any(|secret| secret.id == id) {
         return Done::only(problem(StatusCode::NOT_FOUND, "invalid-id", "Invalid ID", &format!("ID '{id}' could not be found")));
     }
@@ -88,7 +93,7 @@ pub(super) fn member(turn: &mut Turn<'_>) -> Done {
             "Can not delete the last secret. The account must always have at least 1 secret active at any time",
         ));
     }
-    account.revoke(id);
+    turn.world.revoke_secret(key, id, Author::of(turn.who));
     Done::executed(Reply::empty(StatusCode::NO_CONTENT))
 }
 
@@ -96,6 +101,21 @@ pub(super) fn member(turn: &mut Turn<'_>) -> Done {
 pub(super) fn no_such_key(key: &str) -> Reply {
     let detail = format!("API key '{key}' does not exist, or you do not have access");
     problem(StatusCode::NOT_FOUND, "invalid-api-key", "Invalid API Key", &detail)
+}
+
+/// The misspelt title is the provider's own.
+fn slots_full(words: SlotsRefusal) -> Reply {
+    let (fragment, title, detail) = match words {
+        SlotsRefusal::AddExcess => {
+            ("add-excess-secret", "Secret Addition Forbidden", "Account reached maximum number [2] of allowed secrets")
+        }
+        SlotsRefusal::Maximum => (
+            "maximum-secrets-allowed",
+            "Maxmimum number of secrets already met",
+            "This account has reached maximum number of '2' allowed secrets",
+        ),
+    };
+    secrets_problem(StatusCode::FORBIDDEN, fragment, title, detail)
 }
 
 fn secrets_problem(status: StatusCode, fragment: &str, title: &str, detail: &str) -> Reply {

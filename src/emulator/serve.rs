@@ -2,7 +2,8 @@
 //!
 //! head -> seen -> faults met -> (early refusal) -> body -> (before) -> answer, execution counted -> (after) -> flow
 //!
-//! An execution happens in one piece without an await, so a caller that leaves never leaves half of one.
+//! An execution happens in one piece without an await, so a caller that leaves never leaves half of one. One that is
+//! late has a task of its own, which outlives the connection.
 
 use std::future::pending;
 use std::pin::{Pin, pin};
@@ -223,7 +224,7 @@ async fn respond(shared: Arc<Shared>, link: Arc<Link>, request: Request<Incoming
 
 /// The rest of the way, once the whole request is here.
 async fn fulfil(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     link: &Arc<Link>,
     head: Head,
     body: Bytes,
@@ -235,7 +236,10 @@ async fn fulfil(
     if let Spoken::Instead = apply(link, faults, When::Before).await {
         return outflow::flow(Reply::empty(StatusCode::OK), &method, &asked, &[], link);
     }
-    let mut reply = execute(shared, number, &head.call(body), faults);
+    let mut reply = match faults.iter().find_map(|fault| if let Fault::Late(pause) = fault { Some(*pause) } else { None }) {
+        Some(pause) => late(shared, number, head.call(body), faults.to_vec(), pause),
+        None => execute(shared, number, &head.call(body), faults),
+    };
     if let Some(code) = faults.iter().find_map(|fault| if let Fault::Lost(code) = fault { Some(*code) } else { None }) {
         reply = standins::plain(code);
     }
@@ -266,6 +270,7 @@ fn seen(head: &Head, version: Version, connection: u64) -> Seen {
         status: None,
         account: None,
         secret: None,
+        application: None,
         executed: None,
     }
 }
@@ -307,6 +312,17 @@ fn early(shared: &Arc<Shared>, link: &Arc<Link>, head: Head, body: Incoming, num
     }
     shared.note(|record| record.answered(number, reply.status.as_u16()));
     outflow::flow(reply, &method, &asked, &[], link)
+}
+
+/// Executes after a pause, whatever becomes of the caller, and answers at once.
+fn late(shared: &Arc<Shared>, number: u64, call: Call, faults: Vec<Fault>, pause: Duration) -> Reply {
+    let shared = Arc::clone(shared);
+    // Ends by itself; an emulator that is dropped before is not observed any more.
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        execute(&shared, number, &call, &faults);
+    });
+    standins::plain(StatusCode::GATEWAY_TIMEOUT.as_u16())
 }
 
 /// Answers and counts, in one piece.
@@ -358,6 +374,7 @@ async fn apply(link: &Link, faults: &[Fault], side: When) -> Spoken {
             | Fault::Early(_)
             | Fault::Instead(_)
             | Fault::Lost(_)
+            | Fault::Late(_)
             | Fault::Answer(_)
             | Fault::RefuseStream
             | Fault::GoAway => {}

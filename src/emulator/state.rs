@@ -1,14 +1,18 @@
-//! What the emulated platform remembers: accounts with their slots, lag, balances, applications.
+//! What the emulated platform remembers: accounts with their slots, lag, balances, applications, and what was changed.
 //!
 //! A secret is good for (key, value, host, now): a new one only after the host's lag, a revoked one until its own lag
 //! has passed. The list shows slots at once, as the provider's does; only what the gateway accepts lags.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::options::{AccountSpec, ApplicationSpec, Lag, Options};
+use super::allowance::Allowance;
+use super::applications::Application;
+use super::changes::{Author, Changed, History};
+use super::options::{AccountSpec, Lag, Options};
+use super::signature::Signing;
 use crate::clock;
 
 /// Two at most, one at least (Vonage, "Secret Management").
@@ -39,6 +43,16 @@ pub enum NumbersRefusal {
     Problem,
 }
 
+/// In which words a third secret is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SlotsRefusal {
+    /// `#add-excess-secret` (a fixture of the Python SDK).
+    #[default]
+    AddExcess,
+    /// `#maximum-secrets-allowed` (the specification of 2018, a fixture of the PHP SDK).
+    Maximum,
+}
+
 /// Which of two possible answers is given where the facts leave it open. A caller must survive both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dialect {
@@ -46,6 +60,8 @@ pub struct Dialect {
     pub basic: LegacyBasic,
     /// A wrong credential on a numbers endpoint.
     pub numbers: NumbersRefusal,
+    /// A secret too many.
+    pub slots: SlotsRefusal,
 }
 
 /// One slot's secret.
@@ -85,14 +101,8 @@ pub(super) struct Account {
     /// Products that are not enabled, by the names in the endpoint table.
     pub(super) without: BTreeSet<String>,
     pub(super) numbers: Vec<Number>,
-}
-
-/// An application of an account.
-pub(super) struct Application {
-    pub(super) account: String,
-    pub(super) public_key: Option<String>,
-    /// The resource as the caller last wrote it, without `id` and `keys`.
-    pub(super) resource: Value,
+    pub(super) signing: Signing,
+    pub(super) allowance: Allowance,
 }
 
 /// A running verification.
@@ -116,6 +126,7 @@ pub(super) struct World {
     pub(super) applications: BTreeMap<String, Application>,
     pub(super) verifications: BTreeMap<String, Verification>,
     pub(super) dialect: Dialect,
+    pub(super) history: History,
     lag: Lag,
     lag_of: BTreeMap<String, Lag>,
 }
@@ -127,17 +138,19 @@ impl World {
             applications: BTreeMap::new(),
             verifications: BTreeMap::new(),
             dialect: options.dialect,
+            history: History::default(),
             lag: options.lag,
             lag_of: BTreeMap::new(),
         };
         options.accounts.iter().for_each(|spec| world.put_account(spec));
-        options.applications.iter().for_each(|spec| world.put_application(spec));
+        world.applications.extend(options.applications.iter().map(|spec| (spec.id.clone(), Application::new(spec))));
         world
     }
 
     /// Adds an account, or replaces it with all its slots.
     pub(super) fn put_account(&mut self, spec: &AccountSpec) {
-        let secrets = spec.secrets.iter().map(|value| secret(value, None)).collect();
+        let date = |secret: Secret, at: Option<&SystemTime>| Secret { created_at: at.copied().unwrap_or(secret.created_at), ..secret };
+        let secrets = spec.secrets.iter().enumerate().map(|(at, value)| date(secret(value, None), spec.dates.get(at))).collect();
         let account = Account {
             secrets,
             revoked: Vec::new(),
@@ -146,15 +159,10 @@ impl World {
             balance: BALANCE,
             without: BTreeSet::new(),
             numbers: Vec::new(),
+            signing: spec.signing.clone(),
+            allowance: Allowance::default(),
         };
         self.accounts.insert(spec.key.clone(), account);
-    }
-
-    /// Adds an application, or replaces it.
-    pub(super) fn put_application(&mut self, spec: &ApplicationSpec) {
-        let resource = serde_json::json!({ "name": "Emulated application", "capabilities": {} });
-        let application = Application { account: spec.account.clone(), public_key: spec.public_key.clone(), resource };
-        self.applications.insert(spec.id.clone(), application);
     }
 
     /// Sets the lag of one host, or of all hosts when none is named.
@@ -167,9 +175,14 @@ impl World {
         }
     }
 
+    /// How long a change takes to be seen on a host.
+    pub(super) fn lag(&self, host: &str) -> Lag {
+        self.lag_of.get(host).copied().unwrap_or(self.lag)
+    }
+
     /// Whether this value is good for this key on this host now; its id if so. Counts the use.
     pub(super) fn check(&mut self, key: &str, value: &str, host: &str, now: Instant) -> Option<String> {
-        let lag = self.lag_of.get(host).copied().unwrap_or(self.lag);
+        let lag = self.lag(host);
         let account = self.accounts.get_mut(key)?;
         let mut all = account.secrets.iter_mut().chain(account.revoked.iter_mut());
         let secret = all.find(|secret| secret.value == value && secret.is_accepted(lag, now))?;
@@ -181,19 +194,33 @@ impl World {
     pub(super) fn manages(&self, key: &str, target: &str) -> bool {
         self.accounts.get(target).is_some_and(|account| key == target || account.primary.as_deref() == Some(key))
     }
+
+    /// Puts a new secret into a slot and returns its id; nothing if there is no such account. A slot must be free.
+    pub(super) fn create_secret(&mut self, key: &str, value: &str, by: Author) -> Option<String> {
+        let id = self.accounts.get_mut(key)?.create(value);
+        self.history.add(key, Changed::SecretCreated(id.clone()), by);
+        Some(id)
+    }
+
+    /// Empties the slot with this id; whether there was one.
+    pub(super) fn revoke_secret(&mut self, key: &str, id: &str, by: Author) -> bool {
+        let revoked = self.accounts.get_mut(key).is_some_and(|account| account.revoke(id));
+        if revoked {
+            self.history.add(key, Changed::SecretRevoked(id.to_owned()), by);
+        }
+        revoked
+    }
 }
 
 impl Account {
-    /// Puts a new secret into a slot and returns its id. The caller has checked that a slot is free.
-    pub(super) fn create(&mut self, value: &str) -> String {
+    fn create(&mut self, value: &str) -> String {
         let secret = secret(value, Some(clock::now()));
         let id = secret.id.clone();
         self.secrets.push(secret);
         id
     }
 
-    /// Empties the slot with this id; whether there was one.
-    pub(super) fn revoke(&mut self, id: &str) -> bool {
+    fn revoke(&mut self, id: &str) -> bool {
         let Some(index) = self.secrets.iter().position(|secret| secret.id == id) else {
             return false;
         };
@@ -238,6 +265,11 @@ pub(super) fn uuid() -> String {
 /// RFC 3339 in UTC with whole seconds and `Z`, as the provider writes `created_at`.
 pub(super) fn date(at: SystemTime) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// Milliseconds since 1970.
+pub(super) fn epoch_millis(at: SystemTime) -> u64 {
+    millis(at.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// Milliseconds, for documents.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::allowance;
 use super::answer::{Done, Turn};
+use super::changes::{Author, Changed};
 use super::options::AccountSpec;
 use super::refusals::problem;
 use super::reply::Reply;
@@ -16,6 +18,10 @@ use super::state::{Account, date, uuid};
 
 /// `/accounts/{key}/subaccounts`.
 pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
+    allowance::within(turn, list_or_create)
+}
+
+fn list_or_create(turn: &mut Turn<'_>) -> Done {
     let key = turn.call.segment(1);
     if turn.who.account != key {
         return Done::only(no_such_key(key));
@@ -25,6 +31,10 @@ pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
 
 /// `/accounts/{key}/subaccounts/{sub}`.
 pub(super) fn member(turn: &mut Turn<'_>) -> Done {
+    allowance::within(turn, show_or_change)
+}
+
+fn show_or_change(turn: &mut Turn<'_>) -> Done {
     let (key, sub) = (turn.call.segment(1), turn.call.segment(3));
     let body = turn.call.json();
     let owned = turn.who.account == key;
@@ -65,10 +75,12 @@ fn create(turn: &mut Turn<'_>, primary: &str) -> Done {
     turn.world.put_account(&AccountSpec::new(&key, &[&value]).under(primary));
     let Some(account) = turn.world.accounts.get_mut(&key) else { return Done::only(no_such_key(&key)) };
     account.name = name.unwrap_or_default().into_owned();
+    let first = account.secrets.first().map(|secret| secret.id.clone()).unwrap_or_default();
     let mut answer = document(&key, account);
     if let Some(members) = answer.as_object_mut() {
         members.insert("secret".to_owned(), json!(value));
     }
+    turn.world.history.add(&key, Changed::SecretCreated(first), Author::of(turn.who));
     Done::executed(Reply::json(StatusCode::CREATED, &answer))
 }
 

@@ -1,9 +1,8 @@
-//! What a Bearer token claims.
+//! What a Bearer token says, and whether its time is right. Whether its signature is good, its application's keys say.
 //!
-//! Form and claims are checked; the signature is not, since no application here has a key that is compared yet.
-//!
-//! Facts: Vonage, "JWT" guide: RS256; `application_id`, `iat` and `jti`; 15 minutes without `exp`; never longer than
-//! 24 hours after `iat`. The tolerance for clocks that differ is not stated; a minute is given here (not verified).
+//! Facts: Vonage, "JWT" guide: RS256; `application_id`, `iat` and `jti`; 15 minutes without `exp`, which must be at least
+//! 30 seconds after `iat`; never longer than 24 hours after `iat`. The tolerance for clocks that differ is not stated; a
+//! minute is given here (not verified).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,44 +12,79 @@ use serde_json::Value;
 
 /// Seconds without `exp`.
 const DEFAULT_LIFE: u64 = 15 * 60;
+/// Seconds at least, where there is an `exp`.
+const SHORTEST_LIFE: u64 = 30;
 /// Seconds at most, whatever `exp` says.
 const LONGEST_LIFE: u64 = 24 * 60 * 60;
 /// Seconds that two clocks may differ.
 const TOLERANCE: u64 = 60;
 
-/// What is wrong with a token.
+/// What is wrong with the time of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BadToken {
-    Malformed,
+pub(super) enum Untimely {
+    /// From the future, or made for less than is allowed.
+    Implausible,
     Expired,
+}
+
+/// A token with all that it must have.
+#[derive(Debug)]
+pub(super) struct Token<'a> {
+    pub(super) application: String,
+    /// Whether it is limited to paths.
+    pub(super) has_acl: bool,
+    /// The text that is signed.
+    pub(super) signed: &'a str,
+    pub(super) signature: Vec<u8>,
+    issued: u64,
+    starts: Option<u64>,
+    ends: Option<u64>,
 }
 
 fn part(text: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// The application that a token is of, if its form and claims are right.
-pub(super) fn application(token: &str, now: SystemTime) -> Result<String, BadToken> {
-    let parts: Vec<&str> = token.split('.').collect();
-    let &[header, claims, signature] = parts.as_slice() else { return Err(BadToken::Malformed) };
-    let (Some(header), Some(claims)) = (part(header), part(claims)) else { return Err(BadToken::Malformed) };
-    let signed = header.get("alg").and_then(Value::as_str) == Some("RS256")
-        && URL_SAFE_NO_PAD.decode(signature).is_ok_and(|bytes| !bytes.is_empty());
-    let id = claims.get("application_id").and_then(Value::as_str);
-    let issued = claims.get("iat").and_then(Value::as_u64);
-    let (true, Some(id), Some(issued), Some(_)) = (signed, id, issued, claims.get("jti").and_then(Value::as_str)) else {
-        return Err(BadToken::Malformed);
-    };
-    let ends = claims.get("exp").and_then(Value::as_u64).unwrap_or_else(|| issued.saturating_add(DEFAULT_LIFE));
-    let ends = ends.min(issued.saturating_add(LONGEST_LIFE));
-    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if issued > now.saturating_add(TOLERANCE) {
-        return Err(BadToken::Malformed);
+/// Whether a claim is a time in whole seconds, if it is there.
+fn is_time(claims: &Value, name: &str) -> bool {
+    claims.get(name).is_none_or(Value::is_u64)
+}
+
+impl<'a> Token<'a> {
+    /// Reads a token; nothing if its form is wrong or a claim is missing.
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let (header, claims) = (part(header)?, part(claims)?);
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok().filter(|bytes| !bytes.is_empty())?;
+        if header.get("alg").and_then(Value::as_str) != Some("RS256") || !["nbf", "exp"].iter().all(|name| is_time(&claims, name)) {
+            return None;
+        }
+        let seconds = |name: &str| claims.get(name).and_then(Value::as_u64);
+        claims.get("jti").and_then(Value::as_str)?;
+        Some(Self {
+            application: claims.get("application_id").and_then(Value::as_str)?.to_owned(),
+            has_acl: claims.get("acl").is_some(),
+            signed,
+            signature,
+            issued: seconds("iat")?,
+            starts: seconds("nbf"),
+            ends: seconds("exp"),
+        })
     }
-    if ends.saturating_add(TOLERANCE) < now {
-        return Err(BadToken::Expired);
+
+    /// Judges its time.
+    pub(super) fn check_time(&self, now: SystemTime) -> Result<(), Untimely> {
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let from = self.starts.map_or(self.issued, |starts| starts.max(self.issued));
+        let too_short = self.ends.is_some_and(|ends| ends < self.issued.saturating_add(SHORTEST_LIFE));
+        if from > now.saturating_add(TOLERANCE) || too_short {
+            return Err(Untimely::Implausible);
+        }
+        let ends = self.ends.unwrap_or_else(|| self.issued.saturating_add(DEFAULT_LIFE));
+        let ends = ends.min(self.issued.saturating_add(LONGEST_LIFE));
+        if ends.saturating_add(TOLERANCE) < now { Err(Untimely::Expired) } else { Ok(()) }
     }
-    Ok(id.to_owned())
 }
 
 #[cfg(test)]
@@ -66,31 +100,51 @@ mod tests {
         format!("{}.{}.c2ln", encode(header), encode(claims))
     }
 
-    fn judged(header: &Value, claims: &Value, seconds: u64) -> Result<String, BadToken> {
-        application(&token(header, claims), UNIX_EPOCH + Duration::from_secs(seconds))
+    fn judged(claims: &Value, seconds: u64) -> Result<(), Untimely> {
+        let text = token(&json!({"alg": "RS256"}), claims);
+        Token::read(&text).unwrap().check_time(UNIX_EPOCH + Duration::from_secs(seconds))
     }
 
     #[test]
-    fn a_token_names_its_application_while_it_lives() {
-        let (header, claims) = (json!({"alg": "RS256"}), json!({"application_id": "a", "iat": 1000, "jti": "j"}));
-        assert_eq!(judged(&header, &claims, 1000), Ok("a".into()));
-        assert_eq!(judged(&header, &claims, 1000 + DEFAULT_LIFE + TOLERANCE), Ok("a".into()));
-        assert_eq!(judged(&header, &claims, 1001 + DEFAULT_LIFE + TOLERANCE), Err(BadToken::Expired));
+    fn a_token_lives_as_long_as_it_says_and_never_longer_than_a_day() {
+        let claims = json!({"application_id": "a", "iat": 1000, "jti": "j"});
+        assert_eq!(judged(&claims, 1000), Ok(()));
+        assert_eq!(judged(&claims, 1000 + DEFAULT_LIFE + TOLERANCE), Ok(()));
+        assert_eq!(judged(&claims, 1001 + DEFAULT_LIFE + TOLERANCE), Err(Untimely::Expired));
         let for_ever = json!({"application_id": "a", "iat": 1000, "jti": "j", "exp": 99_999_999});
-        assert_eq!(judged(&header, &for_ever, 1001 + LONGEST_LIFE + TOLERANCE), Err(BadToken::Expired));
+        assert_eq!(judged(&for_ever, 1000 + LONGEST_LIFE + TOLERANCE), Ok(()));
+        assert_eq!(judged(&for_ever, 1001 + LONGEST_LIFE + TOLERANCE), Err(Untimely::Expired));
+    }
+
+    #[test]
+    fn a_token_from_the_future_or_for_a_moment_is_implausible() {
+        let claims = json!({"application_id": "a", "iat": 1000, "jti": "j"});
+        assert_eq!(judged(&claims, 1000 - TOLERANCE), Ok(()));
+        assert_eq!(judged(&claims, 999 - TOLERANCE), Err(Untimely::Implausible));
+        let later = json!({"application_id": "a", "iat": 1000, "jti": "j", "nbf": 2000});
+        assert_eq!(judged(&later, 1000), Err(Untimely::Implausible));
+        let short = |ends: u64| judged(&json!({"application_id": "a", "iat": 1000, "jti": "j", "exp": ends}), 1000);
+        assert_eq!((short(1000 + SHORTEST_LIFE), short(999 + SHORTEST_LIFE)), (Ok(()), Err(Untimely::Implausible)));
     }
 
     #[test]
     fn a_token_without_its_claims_is_none() {
         let header = json!({"alg": "RS256"});
-        for claims in
-            [json!({"iat": 1000, "jti": "j"}), json!({"application_id": "a", "jti": "j"}), json!({"application_id": "a", "iat": 1000})]
-        {
-            assert_eq!(judged(&header, &claims, 1000), Err(BadToken::Malformed), "{claims}");
+        for claims in [
+            json!({"iat": 1000, "jti": "j"}),
+            json!({"application_id": "a", "jti": "j"}),
+            json!({"application_id": "a", "iat": 1000}),
+            json!({"application_id": "a", "iat": "1000", "jti": "j"}),
+            json!({"application_id": "a", "iat": 1000, "jti": "j", "exp": -1}),
+        ] {
+            assert!(Token::read(&token(&header, &claims)).is_none(), "{claims}");
         }
         let claims = json!({"application_id": "a", "iat": 1000, "jti": "j"});
-        assert_eq!(judged(&json!({"alg": "none"}), &claims, 1000), Err(BadToken::Malformed));
-        assert_eq!(judged(&header, &claims, 900), Err(BadToken::Malformed));
-        assert_eq!(application("a.b", UNIX_EPOCH), Err(BadToken::Malformed));
+        assert!(Token::read(&token(&json!({"alg": "none"}), &claims)).is_none());
+        let whole = token(&header, &claims);
+        assert!(Token::read(&whole).is_some_and(|token| token.application == "a" && whole.starts_with(token.signed)));
+        for text in ["a.b", "", "..", whole.trim_end_matches("c2ln"), &format!("x.{whole}")] {
+            assert!(Token::read(text).is_none(), "{text}");
+        }
     }
 }

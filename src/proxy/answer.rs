@@ -12,13 +12,13 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::caller::Serving;
 use super::fault::{Description, Fault};
 use crate::clock;
 use crate::upstream::InFlight;
+use crate::upstream::received::{BrokenOff, Received};
 
 /// On every answer that is ours: the code of the fault.
 pub const MARK: HeaderName = HeaderName::from_static("x-sidecar-error");
@@ -42,7 +42,7 @@ enum Content {
 #[derive(Debug)]
 struct Theirs {
     head_start: VecDeque<Frame<Bytes>>,
-    rest: Option<Incoming>,
+    rest: Option<Received>,
     patience: Patience,
     /// Its place among the streams of its connection, until it is read.
     _under_way: Option<InFlight>,
@@ -67,8 +67,8 @@ impl Patience {
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
     /// The provider's answer broke off.
-    #[error("the answer broke off")]
-    Upstream(#[source] hyper::Error),
+    #[error(transparent)]
+    Upstream(BrokenOff),
     /// Nothing came for the idle time, or the total time is over.
     #[error("the answer stalled")]
     Stalled,
@@ -96,14 +96,14 @@ pub enum End {
     /// There is more, or it comes too slowly.
     More,
     /// It broke off.
-    Broken(hyper::Error),
+    Broken(BrokenOff),
 }
 
 /// The read beginning of an answer, with what is still to come.
 #[derive(Debug)]
 pub struct Opened {
     frames: VecDeque<Frame<Bytes>>,
-    rest: Option<Incoming>,
+    rest: Option<Received>,
     under_way: Option<InFlight>,
     /// How the read part ended.
     pub end: End,
@@ -111,7 +111,7 @@ pub struct Opened {
 
 impl Opened {
     /// Reads up to `limit` bytes within `patience`. With a limit of 1 that is the first piece.
-    pub async fn read(mut body: Incoming, under_way: InFlight, limit: usize, patience: Duration) -> Self {
+    pub async fn read(mut body: Received, under_way: InFlight, limit: usize, patience: Duration) -> Self {
         let mut frames = VecDeque::new();
         if body.is_end_stream() {
             return Self { frames, rest: None, under_way: None, end: End::Complete };

@@ -25,6 +25,8 @@ const LONGEST: usize = 64 << 10;
 struct Document<'d> {
     schema: u32,
     value: std::borrow::Cow<'d, str>,
+    #[serde(default)]
+    before: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +39,8 @@ pub struct Staged {
     path: PathBuf,
     /// The value.
     pub value: ApiSecret,
+    /// The secrets that the account had before: one that it has beside them is this one, once it is accepted.
+    pub before: Vec<SecretId>,
     /// What the provider said when it made it; none when it did not, or its answer did not arrive.
     pub made: Option<Listed>,
 }
@@ -73,7 +77,8 @@ pub fn find(state_dir: &Path, name: &str) -> Result<Option<Staged>, NotStaged> {
             Some(id) => Some(Listed { id: SecretId::parse(&id).ok()?, created_at: document.created_at.as_deref().and_then(date) }),
             None => None,
         };
-        Some(Staged { path: path.clone(), value: ApiSecret::parse(&text).ok()?, made })
+        let before = document.before.iter().map(|id| SecretId::parse(id).ok()).collect::<Option<_>>()?;
+        Some(Staged { path: path.clone(), value: ApiSecret::parse(&text).ok()?, before, made })
     };
     read().map(Some).ok_or_else(|| NotStaged::Unreadable(path.clone()))
 }
@@ -82,8 +87,8 @@ fn date(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(text).ok()
 }
 
-/// Stages a new value under this name.
-pub fn stage(state_dir: &Path, name: &str) -> Result<Staged, NotStaged> {
+/// Stages a new value under this name, for an account that has these secrets.
+pub fn stage(state_dir: &Path, name: &str, before: Vec<SecretId>) -> Result<Staged, NotStaged> {
     let path = place(state_dir, name);
     if let Some(directory) = path.parent() {
         files::private_directory(directory)?;
@@ -93,12 +98,21 @@ pub fn stage(state_dir: &Path, name: &str) -> Result<Staged, NotStaged> {
             break value;
         }
     };
-    let staged = Staged { path, value, made: None };
+    let staged = Staged { path, value, before, made: None };
     staged.save()?;
     Ok(staged)
 }
 
 impl Staged {
+    /// Which of these is it, given that it is accepted; none when that is not certain.
+    pub fn among(&self, listed: &[Listed]) -> Option<Listed> {
+        let mut new = listed.iter().filter(|secret| !self.before.contains(&secret.id));
+        match (new.next(), new.next()) {
+            (Some(only), None) => Some(only.clone()),
+            (Some(_) | None, Some(_) | None) => None,
+        }
+    }
+
     /// Notes what the provider said.
     pub fn made(&mut self, made: Listed) -> Result<(), NotStaged> {
         self.made = Some(made);
@@ -121,6 +135,7 @@ impl Staged {
         let document = Document {
             schema: SCHEMA,
             value: std::borrow::Cow::Borrowed(text.as_str()),
+            before: self.before.iter().map(ToString::to_string).collect(),
             id: self.made.as_ref().map(|made| made.id.to_string()),
             created_at: self.made.as_ref().and_then(|made| made.created_at).map(|at| humantime::format_rfc3339(at).to_string()),
         };

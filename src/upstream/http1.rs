@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::Response;
-use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
@@ -17,6 +16,7 @@ use super::connect::Protocol;
 use super::error::{ConnectError, SendError, Source};
 use super::figures::Counters;
 use super::pool::Single;
+use super::received::Received;
 use super::wire::{Mark, Traffic, Wire};
 
 /// The largest head of an answer, in bytes; hyper's own limit of 100 header fields applies beside it (setting it
@@ -65,11 +65,11 @@ impl Link {
     }
 
     /// Sends a request in origin form and waits for the head of its answer.
-    pub(super) async fn send(&mut self, request: http::Request<Body>) -> Result<Response<Incoming>, SendError> {
+    pub(super) async fn send(&mut self, request: http::Request<Body>) -> Result<Response<Received>, SendError> {
         let before = self.traffic.mark();
         let reuse = std::mem::replace(&mut self.reuse, Reuse::Reused);
         match self.sender.try_send_request(request).await {
-            Ok(response) => Ok(response),
+            Ok(response) => Ok(response.map(Received::new)),
             Err(mut error) => {
                 let begun = if error.take_message().is_some() { Begun::Never } else { Begun::Perhaps };
                 let error = error.into_error();

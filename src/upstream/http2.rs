@@ -17,7 +17,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Response;
-use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
@@ -27,6 +26,7 @@ use super::connect::Protocol;
 use super::error::{ConnectError, SendError, find};
 use super::figures::{Counters, Open};
 use super::pool::Shared;
+use super::received::Received;
 use super::wire::Wire;
 
 /// What a stream may have under way towards us, in bytes: a recording in one go, without a slow caller holding much.
@@ -123,13 +123,13 @@ impl Link {
         mut self,
         request: http::Request<Body>,
         reuse: Reuse,
-    ) -> impl Future<Output = Result<Response<Incoming>, SendError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<Received>, SendError>> + Send + use<> {
         // Boxed, since every future around it would hold it again.
         let answer = Box::pin(self.sender.try_send_request(request));
         // The answer does not need it, and a connection past its age ends when the last of these is gone.
         drop(self);
         async move {
-            answer.await.map_err(|mut error| {
+            answer.await.map(|response| response.map(Received::new)).map_err(|mut error| {
                 let given_back = error.take_message().is_some();
                 let error = error.into_error();
                 let verdict = if given_back { Proof::NotProcessed } else { proof(&error) };

@@ -12,7 +12,6 @@ use std::time::Duration;
 use http::header::{HOST, HeaderName};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::body::Body;
@@ -21,6 +20,7 @@ use super::error::{ConnectError, SendError, UnsolicitedUpgrade};
 use super::figures::{Counters, Figures};
 use super::outgoing::Outgoing;
 use super::pool::{self, Choice, Need, Pool, Resting, Shared, Speaks};
+use super::received::Received;
 use super::{Carrier, Connection, Reuse, http1, http2};
 use crate::clock;
 use crate::vonage::hosts::Host;
@@ -275,7 +275,7 @@ impl Origin {
     }
 
     /// Sends over a connection of HTTP/1.1, which rests as soon as the head of the answer is there.
-    pub(super) async fn send_single(self: Arc<Self>, mut link: http1::Link, outgoing: Outgoing) -> Result<Response<Incoming>, SendError> {
+    pub(super) async fn send_single(self: Arc<Self>, mut link: http1::Link, outgoing: Outgoing) -> Result<Response<Received>, SendError> {
         let response = self.limited(link.send(self.origin_form(outgoing))).await?;
         let limit = pool::rest_limit(keep_alive(response.headers()));
         let mut state = self.lock();
@@ -292,13 +292,13 @@ impl Origin {
         link: http2::Link,
         reuse: Reuse,
         outgoing: Outgoing,
-    ) -> impl Future<Output = Result<Response<Incoming>, SendError>> + Send {
+    ) -> impl Future<Output = Result<Response<Received>, SendError>> + Send {
         let sent = self.absolute_form(outgoing).map(|request| link.send(request, reuse));
         async move { self.limited(sent?).await }
     }
 
     /// Within the time for the head of an answer, and refusing what no answer may be.
-    async fn limited(&self, answer: impl Future<Output = Result<Response<Incoming>, SendError>>) -> Result<Response<Incoming>, SendError> {
+    async fn limited(&self, answer: impl Future<Output = Result<Response<Received>, SendError>>) -> Result<Response<Received>, SendError> {
         let response = tokio::time::timeout(self.answer_head, answer).await.unwrap_or(Err(SendError::Timeout))?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(SendError::Failed(Box::new(UnsolicitedUpgrade)));

@@ -4,8 +4,12 @@
 mod caller;
 mod endpoints;
 mod faults;
+mod history;
+mod process;
 mod refusals;
 mod secrets;
+mod signatures;
+mod tokens;
 
 /// A check that the code under test wrote itself would agree with it.
 #[test]

@@ -17,7 +17,7 @@ use crate::credentials::{Basic, Label};
 use crate::prove::Proof;
 use crate::rotation::drift;
 use crate::rotation::staged::{self, NotStaged, Staged};
-use crate::secret::{ApiKey, ApiSecret};
+use crate::secret::{ApiKey, ApiSecret, SecretId};
 use crate::vonage::hosts::Host;
 use crate::vonage::management::{Created, Listed};
 
@@ -84,7 +84,7 @@ async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     let mut staged = match find(operator, account.as_str())? {
         Some(staged) => staged,
         None if listed.len() >= SLOTS => return Err(full(account, &parsed, &listed)),
-        None => stage(operator, account.as_str())?,
+        None => stage(operator, account.as_str(), listed.iter().map(|secret| secret.id.clone()).collect())?,
     };
     if staged.made.is_none() {
         staged = make(operator, basic, account, &parsed, listed.len(), staged).await?;
@@ -94,16 +94,13 @@ async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     }
     let made = match &staged.made {
         Some(made) => Some(made.clone()),
-        None => newcomer(operator, basic, account, &parsed).await?,
+        // The answer of the call that made it did not arrive.
+        None => staged.among(&operator.listed(std::slice::from_ref(basic), account).await?.1),
     };
-    let other = only(&listed);
-    let new = Newcomer {
-        account,
-        primary: with.as_ref(),
-        value: &staged.value,
-        made: made.as_ref(),
-        other: other.filter(|other| made.as_ref() != Some(other)),
-    };
+    // What was just accepted, of an account with a single secret, is that one.
+    let is_live = held.iter().any(|item| Basic::new(account, item.value.clone()).header == basic.header);
+    let other = if let [only] = staged.before.as_slice() { listed.iter().find(|secret| is_live && secret.id == *only) } else { None };
+    let new = Newcomer { account, primary: with.as_ref(), value: &staged.value, made: made.as_ref(), other };
     let exit = arguments.place.add(operator, &held, &new).await?;
     staged.forget().map_err(|error| unstaged(&error))?;
     Ok(exit)
@@ -144,12 +141,6 @@ async fn make(
         Err(trouble) if trouble.may_have_happened() => Ok(staged),
         Err(trouble) => Err(troubled(&what, trouble)),
     }
-}
-
-/// What the provider shows of a value that it made though its answer did not arrive.
-async fn newcomer(operator: &Operator, with: &Basic, account: &ApiKey, parsed: &Parsed) -> Result<Option<Listed>, Failure> {
-    let (_, listed) = operator.listed(std::slice::from_ref(with), account).await?;
-    Ok(drift::only_newcomer(&listed, &labels(parsed, account)).cloned())
 }
 
 pub(super) fn import(arguments: &Import) -> Outcome {
@@ -223,8 +214,8 @@ pub(in crate::cli) fn find(operator: &Operator, name: &str) -> Result<Option<Sta
 }
 
 /// Stages a new value.
-pub(in crate::cli) fn stage(operator: &Operator, name: &str) -> Result<Staged, Failure> {
-    staged::stage(&operator.settings.rotation.state_dir, name).map_err(|error| unstaged(&error))
+pub(in crate::cli) fn stage(operator: &Operator, name: &str, before: Vec<SecretId>) -> Result<Staged, Failure> {
+    staged::stage(&operator.settings.rotation.state_dir, name, before).map_err(|error| unstaged(&error))
 }
 
 /// Forgets a value that the provider does not know.

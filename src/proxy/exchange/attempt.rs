@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, response};
-use hyper::body::Incoming;
 
 use super::Ask;
 use crate::clock;
@@ -15,6 +14,7 @@ use crate::proxy::Proxy;
 use crate::proxy::answer::{End, Opened};
 use crate::proxy::caller::Caller;
 use crate::proxy::fault::Fault;
+use crate::upstream::received::{BrokenOff, Received};
 use crate::upstream::{ConnectError, InFlight, SendError};
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
@@ -58,7 +58,7 @@ pub(super) enum Failure {
     /// It was begun: what the peer did is not known.
     Begun(SendError),
     /// The answer broke off.
-    Broken(hyper::Error),
+    Broken(BrokenOff),
     /// The caller broke it.
     Caller(Fault),
 }
@@ -116,7 +116,7 @@ impl Proxy {
         ask: &Ask,
         credential: Credential<'_>,
         caller: &Caller,
-    ) -> Result<(Response<Incoming>, InFlight), Failure> {
+    ) -> Result<(Response<Received>, InFlight), Failure> {
         let mut connection = self.upstream.connection(ask.host).await.map_err(Failure::unsent)?;
         let mut again = Again::Allowed;
         loop {
@@ -147,7 +147,7 @@ impl Proxy {
 
 /// Reads what must be read of an answer, and judges it. An answer about the request that broke off is a failure; a
 /// 401 that broke off is a 401 all the same.
-async fn judge(ask: &Ask, (answer, under_way): (Response<Incoming>, InFlight)) -> Result<Judged, Failure> {
+async fn judge(ask: &Ask, (answer, under_way): (Response<Received>, InFlight)) -> Result<Judged, Failure> {
     let (head, body) = answer.into_parts();
     let method = &ask.stripped.head().method;
     let (opened, verdict) = match refusal::need(ask.endpoint, Scheme::Basic, method, head.status, &head.headers) {

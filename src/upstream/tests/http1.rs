@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
 use super::origins::{
@@ -16,6 +17,7 @@ use super::origins::{
 };
 use crate::config::{Timeouts, Transport};
 use crate::upstream::body::{Body, BodyError, ReplayMemory, Tee};
+use crate::upstream::received::Received;
 use crate::upstream::{Protocol, ProxyEnvironment, Reuse, SendError, Upstream};
 use crate::vonage::hosts::Host;
 
@@ -89,7 +91,7 @@ async fn gets_to_a_peer_that_closes_silently_never_fail_beyond_one_resend() {
 }
 
 /// The answer to a GET that is sent once more where the design allows it.
-async fn resent(upstream: &Upstream) -> http::Response<Incoming> {
+async fn resent(upstream: &Upstream) -> http::Response<Received> {
     let connection = soon(upstream.connection(Host::API)).await.unwrap();
     match soon(connection.send(get())).await {
         Ok(answer) => answer,
@@ -268,14 +270,17 @@ async fn a_dropped_request_closes_its_connection() {
     assert_eq!(soon(events.recv()).await, Some("closed"));
 }
 
-/// The body of an answer, as if it were that of a caller.
+/// The body of an answer as hyper reads it, as if it were that of a caller.
 async fn teed(answer: &'static str) -> Body {
     let (address, _) = plain(move |mut stream, _| async move {
         head(&mut stream).await.unwrap();
         stream.write_all(answer.as_bytes()).await.unwrap();
     })
     .await;
-    let answer = soon(soon(to_plain(address).connection(Host::API)).await.unwrap().send(get())).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    drop(tokio::spawn(connection));
+    let answer = soon(sender.send_request(http::Request::new(Empty::<Bytes>::new()))).await.unwrap();
     let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, Arc::new(ReplayMemory::new(1 << 20)));
     Body::Teed(tee.reader().unwrap())
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 use crate::config::{self, Http2, Origin, Proxy, Settings, Timeouts, Transport};
 use crate::upstream::body::Body;
 use crate::upstream::outgoing::Outgoing;
+use crate::upstream::received::Received;
 use crate::upstream::{Figures, ProxyEnvironment, Upstream};
 use crate::vonage::hosts::Host;
 
@@ -162,7 +162,7 @@ pub(super) fn get() -> Outgoing {
     request(Method::GET, "/v1/calls?page=1", Body::Empty)
 }
 
-pub(super) async fn read(answer: http::Response<Incoming>) -> Bytes {
+pub(super) async fn read(answer: http::Response<Received>) -> Bytes {
     soon(answer.into_body().collect()).await.unwrap().to_bytes()
 }
 

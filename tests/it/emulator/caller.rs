@@ -1,8 +1,13 @@
 //! A plain HTTP client, and a raw one.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -61,10 +66,10 @@ pub fn basic(secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{KEY}:{secret}")))
 }
 
+/// A token that nobody signed.
 pub fn bearer(application: &str) -> String {
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({ "application_id": application, "iat": now, "jti": "1" });
+    let claims = json!({ "application_id": application, "iat": seconds(), "jti": "1" });
     format!("Bearer {}.{}.c2ln", encode(&json!({ "alg": "RS256", "typ": "JWT" })), encode(&claims))
 }
 
@@ -116,4 +121,46 @@ pub async fn raw(address: SocketAddr, bytes: &str) -> (Vec<u8>, Option<std::io::
 
 pub async fn until(control: &Control, holds: impl FnMut(&Control) -> bool) {
     assert!(control.wait_for(holds, BOUND).await, "did not happen in time");
+}
+
+/// Of all tests that need one pair: making it takes a moment.
+pub fn pair() -> &'static RsaKeyPair {
+    static PAIR: LazyLock<RsaKeyPair> = LazyLock::new(make_pair);
+    &PAIR
+}
+
+pub fn make_pair() -> RsaKeyPair {
+    RsaKeyPair::generate(KeySize::Rsa2048).unwrap()
+}
+
+/// The public half as the provider takes it.
+pub fn public_pem(pair: &RsaKeyPair) -> String {
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref()))
+}
+
+/// A token with these claims, really signed.
+pub fn signed(pair: &RsaKeyPair, claims: &Value) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let text = format!("{}.{}", encode(&json!({ "alg": "RS256", "typ": "JWT" })), encode(claims));
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
+    format!("Bearer {text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// What a token of the application must claim.
+pub fn claims() -> Value {
+    json!({ "application_id": APPLICATION, "iat": seconds(), "jti": "1" })
+}
+
+/// Now, in seconds since 1970.
+pub fn seconds() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+/// An emulator whose application has the public key of [`pair`].
+pub async fn start_keyed() -> Running {
+    let application = ApplicationSpec { id: APPLICATION.into(), account: KEY.into(), public_key: Some(public_pem(pair())) };
+    let options = Options::with_account(KEY, &[FIRST]);
+    Emulator::bind(Options { applications: vec![application], ..options }).await.unwrap()
 }

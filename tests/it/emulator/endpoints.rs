@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::caller::{API, APPLICATION, FIRST, KEY, REST, SECOND, SMS, ask, basic, bearer, request, send, start, until};
+use super::caller::{API, APPLICATION, FIRST, KEY, REST, SECOND, SMS, ask, basic, bearer, pair, public_pem, request, send, start, until};
 
 #[tokio::test]
 async fn every_way_of_presenting_a_pair_is_understood() {
@@ -122,9 +122,17 @@ async fn an_application_is_created_changed_and_deleted() {
     let member = format!("/v2/applications/{}", made["id"].as_str().unwrap());
     let shown = ask(&emulator, "GET", API, &member, &headers, "").await.json();
     assert_eq!((&shown["name"], &shown["keys"]["private_key"]), (&json!("One"), &json!(null)));
-    let body = json!({"name": "Two", "keys": {"public_key": "PEM"}}).to_string();
-    let changed = ask(&emulator, "PUT", API, &member, &headers, &body).await.json();
-    assert_eq!((&changed["name"], &changed["keys"]["public_key"]), (&json!("Two"), &json!("PEM")));
+    assert_eq!(shown["capabilities"], json!({}));
+    let capabilities = json!({"voice": {"webhooks": {"answer_url": {"address": "https://example.com", "http_method": "GET"}}}});
+    let pem = public_pem(pair());
+    let body = json!({"name": "Two", "keys": {"public_key": pem}, "capabilities": capabilities, "privacy": {"improve_ai": false}});
+    let changed = ask(&emulator, "PUT", API, &member, &headers, &body.to_string()).await.json();
+    assert_eq!((&changed["name"], &changed["keys"]["public_key"]), (&json!("Two"), &json!(pem)));
+    assert_eq!((&changed["capabilities"], &changed["privacy"]), (&capabilities, &json!({"improve_ai": false})));
+    let shorter = ask(&emulator, "PUT", API, &member, &headers, "{\"name\":\"Three\"}").await.json();
+    assert_eq!((&shorter["capabilities"], &shorter["keys"]["public_key"]), (&json!({}), &json!(pem)), "all of it is replaced but the key");
+    let unreadable = json!({"name": "Four", "keys": {"public_key": "PEM"}}).to_string();
+    assert_eq!(ask(&emulator, "PUT", API, &member, &headers, &unreadable).await.status, StatusCode::BAD_REQUEST);
     let page = ask(&emulator, "GET", API, "/v2/applications?page_size=1", &headers, "").await.json();
     assert_eq!((&page["total_items"], page["_embedded"]["applications"].as_array().map(Vec::len)), (&json!(2), Some(1)));
     assert_eq!(ask(&emulator, "DELETE", API, &member, &headers, "").await.status, StatusCode::NO_CONTENT);

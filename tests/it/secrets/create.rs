@@ -46,9 +46,7 @@ async fn an_answer_that_got_lost_is_settled_by_trying_the_value() {
         let desk = Desk::new().await;
         desk.vonage().add_fault(rule(fault));
         desk.does(CREATE).await;
-        let held = desk.held("credentials.toml", KEY);
-        assert_eq!((held.len(), desk.ids(KEY).len()), (2, 2), "{fault}");
-        assert!(desk.vonage().secret_id(KEY, &held[1].0).is_some() && desk.staged().is_empty(), "{fault}");
+        is_added(&desk);
     }
 }
 
@@ -63,8 +61,7 @@ async fn a_value_that_is_not_live_yet_is_waited_for_or_found_again() {
     desk.vonage().set_lag(None, Lag { new: Duration::from_millis(400), revoked: Duration::ZERO });
     desk.does(CREATE).await;
     assert_eq!(desk.ids(KEY).len(), 2, "it went on and made no third");
-    let held = desk.held("credentials.toml", KEY);
-    assert!(held.len() == 2 && held[1].1.is_some() && desk.staged().is_empty());
+    is_added(&desk);
 }
 
 #[tokio::test]
@@ -133,5 +130,15 @@ async fn a_process_that_is_killed_anywhere_goes_on_when_it_is_run_again() {
     assert_eq!(desk.staged().len(), 1);
     desk.vonage().set_lag(None, Lag { new: Duration::ZERO, revoked: Duration::ZERO });
     desk.does(CREATE).await;
-    assert_eq!((desk.ids(KEY).len(), desk.held("credentials.toml", KEY).len(), desk.staged().len()), (2, 2, 0));
+    is_added(&desk);
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_has_done_nothing_and_nothing_is_left() {
+    let desk = Desk::new().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    desk.home.write("sidecar.toml", &crate::support::process::instead_of_vonage(closed));
+    let told = desk.refuses(CREATE, "nothing was sent").await;
+    assert!(told.contains("connect_refused"), "{told}");
+    assert!(desk.staged().is_empty());
 }
