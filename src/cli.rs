@@ -21,6 +21,7 @@ mod explain;
 mod health;
 pub mod locate;
 mod operator;
+mod placeholders;
 pub mod report;
 mod run;
 mod secrets;
@@ -55,6 +56,8 @@ enum Command {
     Subaccounts(subaccounts::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
     Demo(demo::Arguments),
+    /// Print what an app gets in place of credentials: options of its SDK, variables, a throw-away key
+    Placeholders(placeholders::Arguments),
     /// Run a stateful imitation of Vonage on this machine
     Emulator(emulator::Arguments),
 }
@@ -86,6 +89,7 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Secrets(arguments) => secrets::execute(arguments),
         Command::Subaccounts(arguments) => subaccounts::execute(arguments),
         Command::Demo(arguments) => demo::execute(arguments),
+        Command::Placeholders(arguments) => placeholders::execute(arguments),
         Command::Emulator(arguments) => emulator::execute(arguments),
         Command::Status(arguments) => status::execute(arguments),
         Command::Health(arguments) => health::execute(arguments),

@@ -113,6 +113,18 @@ pub struct Listen {
     pub allow: Vec<String>,
     /// `Host` values served beside the loopback names and the known Vonage hosts, lower case, without port.
     pub allowed_hosts: Vec<String>,
+    /// What becomes of the limits of a caller's token.
+    pub mint_claims: MintClaims,
+}
+
+/// What becomes of `sub` and `acl` of a caller's token, which limit what it may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MintClaims {
+    /// A request with such a token is refused.
+    #[default]
+    Refuse,
+    /// They are carried over into the token that goes to Vonage.
+    Keep,
 }
 
 /// Where operators reach us.
@@ -333,6 +345,14 @@ impl Default for Settings {
 impl Listen {
     /// A listener without limits.
     pub fn at(address: Address) -> Self {
-        Self { address, account: None, application: None, host: None, allow: Vec::new(), allowed_hosts: Vec::new() }
+        Self {
+            address,
+            account: None,
+            application: None,
+            host: None,
+            allow: Vec::new(),
+            allowed_hosts: Vec::new(),
+            mint_claims: MintClaims::default(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What secrets we hold: one immutable picture of all accounts and applications, and what we think of each value.
 //!
-//! Decisions: the file format ([`mod@file`]), how a file is changed ([`edit`]), what a reload keeps ([`linger`]) and changes ([`change`]), when to read
+//! Decisions: the file format ([`mod@file`]), how a file is changed ([`edit`]), what a request chooses among
+//! ([`keyring`]), what a reload keeps ([`linger`]) and changes ([`change`]), when to read
 //! again ([`pace`]), standing ([`standing`]).
 //! Effects: the pointer everyone loads ([`store`]), reading and watching ([`read`], [`watch`], [`reload`]).
 //!
@@ -12,7 +13,8 @@ use std::time::{Instant, SystemTime};
 
 use http::HeaderValue;
 
-use crate::secret::{ApiKey, ApiSecret, ApplicationId, PrivateKeyPem, Revision, SecretId, SignatureSecret};
+use crate::jwt::Signer;
+use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId, SignatureSecret};
 
 /// The version number of a published snapshot in this process, from 1. Says nothing in another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -88,22 +90,6 @@ impl Basic {
     }
 }
 
-/// How an account signs SMS requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SignatureMethod {
-    /// MD5 over text and secret: the provider's default.
-    #[default]
-    Md5Hash,
-    /// HMAC-MD5.
-    Md5,
-    /// HMAC-SHA-1.
-    Sha1,
-    /// HMAC-SHA-256.
-    Sha256,
-    /// HMAC-SHA-512.
-    Sha512,
-}
-
 /// One account.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -119,8 +105,10 @@ pub struct Account {
     pub primary: Option<ApiKey>,
     /// Whether it is in the file.
     pub place: Membership,
-    /// What we think of its values; survives reloads.
+    /// What we think of its secrets; survives reloads.
     pub opinion: Arc<store::Opinion>,
+    /// What we think of its signature secrets.
+    pub signature_opinion: Arc<store::Opinion>,
 }
 
 /// Whether an account or application is in the file.
@@ -143,9 +131,11 @@ pub struct Application {
     /// The account it belongs to.
     pub account: ApiKey,
     /// Its private keys: those of the file in its order, then those that retire.
-    pub keys: Vec<Slot<PrivateKeyPem>>,
+    pub keys: Vec<Slot<Signer>>,
     /// Whether it is in the file.
     pub place: Membership,
+    /// What we think of its keys; survives reloads.
+    pub opinion: Arc<store::Opinion>,
 }
 
 /// Everything held, at one generation.
@@ -180,23 +170,10 @@ impl Snapshot {
     }
 }
 
-/// All held values of a kind as far as ordering goes.
-pub fn candidates<V>(slots: &[Slot<V>]) -> Vec<standing::Candidate> {
-    slots.iter().map(|slot| standing::Candidate { uid: slot.uid, place: slot.place }).collect()
-}
-
-/// A name for a held value in logs and answers: the provider's id, else its place.
-pub fn name_of<V>(slot: &Slot<V>) -> String {
-    match (&slot.label.id, slot.place) {
-        (Some(id), Place::File(_) | Place::Retiring { .. }) => id.to_string(),
-        (None, Place::File(position)) => format!("secrets[{position}]"),
-        (None, Place::Retiring { .. }) => "retiring".to_owned(),
-    }
-}
-
 pub mod change;
 pub mod edit;
 pub mod file;
+pub mod keyring;
 pub mod linger;
 pub mod pace;
 pub mod read;
@@ -206,3 +183,7 @@ pub mod standing;
 pub mod store;
 pub mod usage;
 pub mod watch;
+
+pub use keyring::Keyring;
+
+pub use crate::vonage::signature::SignatureMethod;

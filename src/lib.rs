@@ -30,6 +30,7 @@
 //! | [`telemetry`], [`metrics`] | what is written down; what is counted | `config`, `vonage` |
 //! | [`config`] | `sidecar.toml`: what it may say, and the settings that come of it | `vonage` and below |
 //! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like, how secrets are managed | `secret` |
+//! | [`jwt`] | tokens of applications: claims, keys, the finished tokens at hand | [`secret`], `clock` |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
 //! | [`bind`], [`files`], [`clock`], [`shutdown`], [`hardening`] | listening sockets; the only readers of files and of time; how the process ends; no core dumps | [`config`], `clock` |
 //! | [`emulator`] | a stateful Vonage, for tests and for trying things out | nothing that it is there to test |
@@ -51,9 +52,10 @@
 //! 3. [`proxy::route::route`] finds the [`Endpoint`](vonage::endpoints::Endpoint) and the
 //!    [`Host`](vonage::hosts::Host) and makes a [`Routed`](proxy::route::Routed).
 //! 4. [`inject::strip`] makes a [`Stripped`](inject::Stripped) and tells what the caller claimed to be;
-//!    [`proxy::whose::account`] makes an account of that.
+//!    [`proxy::whose::whose`] makes of that an account, or an application of it, and what is put on.
 //! 5. The newest [`Snapshot`](credentials::Snapshot) comes from the [`Store`](credentials::store::Store);
-//!    [`credentials::candidates`] orders its secrets by [`credentials::standing`], which never leaves one out.
+//!    the values of one [`Keyring`](credentials::Keyring) are ordered by [`credentials::standing`], which never leaves
+//!    one out.
 //! 6. [`inject::inject`] makes an [`Outgoing`](upstream::outgoing::Outgoing), the only thing that
 //!    [`Upstream`](upstream::Upstream) sends.
 //! 7. [`vonage::refusal`] judges the answer: a [`Verdict`](vonage::refusal::Verdict) about the credential.
@@ -84,8 +86,7 @@
 //!
 //! # What is not here
 //!
-//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. JSON web tokens
-//! of applications: endpoints that take nothing else answer a marked 501. Request signatures. TLS and CONNECT on the
+//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. TLS and CONNECT on the
 //! callers' side. Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;
@@ -99,6 +100,7 @@ pub mod emulator;
 pub mod files;
 pub mod hardening;
 pub mod inject;
+pub mod jwt;
 pub mod metrics;
 pub mod problem;
 pub mod prove;

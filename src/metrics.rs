@@ -388,6 +388,7 @@ fn verdict_label(verdict: Verdict) -> &'static str {
         Verdict::Accepted => "accepted",
         Verdict::Refused => "refused",
         Verdict::Doubtful => "doubtful",
+        Verdict::Stale => "stale",
         Verdict::NoEvidence => "no_evidence",
     }
 }

@@ -1,23 +1,27 @@
-//! Asks the provider about one held secret with a free call.
+//! Asks the provider about one held secret or key with a free call.
 //!
 //! A proof is harmless: it reads, costs nothing and changes nothing. It is used by the background prober, before
 //! bodies too large to be sent twice, by `check --online` and by `POST /prove`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Method;
+use http::{HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 
 use crate::clock;
 use crate::credentials::standing::{Lesson, Moved, Standing};
-use crate::credentials::{Account, Basic, Place, Slot, Uid};
+use crate::credentials::{Basic, Keyring, Place, Uid};
 use crate::inject;
+use crate::jwt::Rights;
+use crate::secret::ApplicationId;
 use crate::upstream::Upstream;
 use crate::vonage::endpoints::{self, Scheme};
 use crate::vonage::hosts::Host;
 use crate::vonage::probe;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
+pub mod flight;
 pub mod prober;
 
 /// A proof that takes longer says nothing.
@@ -54,83 +58,122 @@ impl Proof {
     }
 }
 
-/// Asks at `host` whether the secret in `slot` is accepted.
-pub async fn ask(upstream: &std::sync::Arc<Upstream>, slot: &Slot<Basic>, host: Host) -> Proof {
-    let _in_use = slot.usage.in_use();
-    ask_about(upstream, &slot.value, host).await
+/// Asks at `host` whether this value of the keyring is accepted.
+pub async fn ask(upstream: &Arc<Upstream>, keyring: &Keyring, uid: Uid, host: Host) -> Proof {
+    let (Some(call), Some(item)) = (free_call(keyring, host), keyring.item(uid)) else { return Proof::NoFreeCall };
+    let _in_use = item.usage.in_use();
+    let exchange = async {
+        let Some(header) = header(keyring, uid).await else { return Proof::NoFreeCall };
+        exchange(upstream, &header, scheme(keyring), host, call).await
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 
 /// The same about a secret that may not be held yet.
-pub async fn ask_about(upstream: &std::sync::Arc<Upstream>, secret: &Basic, host: Host) -> Proof {
-    let Some(call) = probe::free_call(host) else { return Proof::NoFreeCall };
-    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, secret, host, call)).await;
+pub async fn ask_about(upstream: &Arc<Upstream>, secret: &Basic, host: Host) -> Proof {
+    let Some(call) = probe::free_call(host, Scheme::Basic) else { return Proof::NoFreeCall };
+    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, &secret.header, Scheme::Basic, host, call)).await;
     proof.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 
-async fn exchange(upstream: &std::sync::Arc<Upstream>, secret: &Basic, host: Host, call: &'static str) -> Proof {
+/// A free call that tells whether a value of this kind is accepted at `host`.
+pub fn free_call(keyring: &Keyring, host: Host) -> Option<&'static str> {
+    probe::free_call(host, scheme(keyring))
+}
+
+/// How a proof presents a value of this kind.
+fn scheme(keyring: &Keyring) -> Scheme {
+    match keyring {
+        Keyring::Secrets(_) => Scheme::Basic,
+        Keyring::Signatures(_) => Scheme::Signature,
+        Keyring::Keys(_) => Scheme::Jwt,
+    }
+}
+
+/// The finished header that presents a value, where its kind travels in one.
+async fn header(keyring: &Keyring, uid: Uid) -> Option<HeaderValue> {
+    match keyring {
+        Keyring::Secrets(account) => account.secrets.iter().find(|slot| slot.uid == uid).map(|slot| slot.value.header.clone()),
+        Keyring::Signatures(_) => None,
+        Keyring::Keys(application) => {
+            let slot = application.keys.iter().find(|slot| slot.uid == uid)?;
+            slot.value.bearer(&Rights::default()).await.ok()
+        }
+    }
+}
+
+async fn exchange(upstream: &Arc<Upstream>, header: &HeaderValue, scheme: Scheme, host: Host, call: &'static str) -> Proof {
     let connection = match upstream.connection(host).await {
         Ok(connection) => connection,
         Err(error) => return Proof::Unreachable(error.code()),
     };
-    let answer = match connection.send(inject::own_get(host, call, &secret.header)).await {
+    let answer = match connection.send(inject::own_get(host, call, header)).await {
         Ok(answer) => answer,
         Err(error) => return Proof::Unreachable(error.code()),
     };
     let path = call.split('?').next().unwrap_or(call);
     let endpoint = endpoints::lookup(Some(host.set()), &Method::GET, path).endpoint;
     let (head, body) = answer.into_parts();
-    let verdict = match refusal::need(endpoint, Scheme::Basic, &Method::GET, head.status, &head.headers) {
+    let verdict = match refusal::need(endpoint, scheme, &Method::GET, head.status, &head.headers) {
         Need::Nothing(verdict) => verdict,
         Need::Body => match Limited::new(body, refusal::LONGEST_JUDGED).collect().await {
-            Ok(whole) => refusal::judge(endpoint, Scheme::Basic, head.status, &head.headers, Seen::Complete(&whole.to_bytes())),
-            Err(_) => refusal::judge(endpoint, Scheme::Basic, head.status, &head.headers, Seen::Partial(&[])),
+            Ok(whole) => refusal::judge(endpoint, scheme, head.status, &head.headers, Seen::Complete(&whole.to_bytes())),
+            Err(_) => refusal::judge(endpoint, scheme, head.status, &head.headers, Seen::Partial(&[])),
         },
     };
     match verdict {
         Verdict::Accepted => Proof::Accepted,
         Verdict::Refused => Proof::Refused,
         Verdict::Doubtful => Proof::Doubtful,
-        Verdict::NoEvidence => Proof::Unclear,
+        Verdict::Stale | Verdict::NoEvidence => Proof::Unclear,
     }
 }
 
 /// Asks and learns from the answer.
-pub async fn prove(upstream: &std::sync::Arc<Upstream>, account: &Account, slot: &Slot<Basic>, host: Host) -> Proof {
+pub async fn prove(upstream: &Arc<Upstream>, keyring: &Keyring, uid: Uid, host: Host) -> Proof {
     let sent = clock::now();
-    let proof = ask(upstream, slot, host).await;
+    let proof = ask(upstream, keyring, uid, host).await;
     let lesson = match proof {
         Proof::Accepted => Lesson::Accepted,
         Proof::Refused => Lesson::ProbeRefused,
         Proof::Doubtful | Proof::Unclear | Proof::Unreachable(_) | Proof::NoFreeCall => return proof,
     };
-    if lesson == Lesson::Accepted {
-        slot.usage.accepted(clock::now());
+    if let (Lesson::Accepted, Some(item)) = (lesson, keyring.item(uid)) {
+        item.usage.accepted(clock::now());
     }
-    learn(account, slot.uid, host, lesson, sent);
+    learn(keyring, uid, host, lesson, sent);
     proof
 }
 
-/// Lets an account learn from one attempt, and says so when a standing moves.
-pub fn learn(account: &Account, uid: Uid, host: Host, lesson: Lesson, sent: Instant) -> Learnt {
+/// Lets a keyring learn from one attempt, and says so when a standing moves.
+pub fn learn(keyring: &Keyring, uid: Uid, host: Host, lesson: Lesson, sent: Instant) -> Learnt {
     let now = clock::now();
-    let file: Vec<Uid> = account.secrets.iter().filter(|slot| matches!(slot.place, Place::File(_))).map(|slot| slot.uid).collect();
+    let opinion = keyring.opinion();
+    let items = keyring.items();
+    let file: Vec<Uid> = items.iter().filter(|item| matches!(item.place, Place::File(_))).map(|item| item.uid).collect();
     let (moved, was_good) = {
-        let mut standings = account.opinion.lock();
+        let mut standings = opinion.lock();
         let was_good = standings.standing(uid, host) == Standing::Good;
         (standings.learn(uid, host, lesson, sent, &file, now), was_good)
     };
     if lesson == Lesson::Accepted {
-        account.opinion.hope();
+        opinion.hope();
         if !was_good {
-            account.opinion.accepted_anew();
+            opinion.accepted_anew();
         }
     }
     if let Moved::To { from, to } = moved {
-        let slot = account.secrets.iter().find(|slot| slot.uid == uid);
-        let place = slot.map_or_else(|| "gone".to_owned(), crate::credentials::name_of);
-        tracing::info!(account = %account.key, secret = %place, host = %host, from = from.word(), to = to.word(), "standing moved");
+        tracing::info!(
+            account = %keyring.account(),
+            application = keyring.application().map_or("", ApplicationId::as_str),
+            secret = %keyring.name(uid),
+            host = %host,
+            from = from.word(),
+            to = to.word(),
+            "standing moved"
+        );
     }
-    let retires = account.secrets.iter().any(|slot| slot.uid == uid && matches!(slot.place, Place::Retiring { .. }));
+    let retires = items.iter().any(|item| item.uid == uid && matches!(item.place, Place::Retiring { .. }));
     if retires && lesson != Lesson::Accepted { Learnt::RetiringRefused } else { Learnt::Noted }
 }
 

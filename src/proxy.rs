@@ -23,10 +23,11 @@ use crate::credentials::reload::Reload;
 use crate::credentials::store::Store;
 use crate::inject::strip::{self, Claims};
 use crate::metrics::Metrics;
+use crate::prove::flight::Flights;
 use crate::prove::prober::Alarm;
 use crate::telemetry::safe_path::SafePath;
 use crate::upstream::Upstream;
-use crate::upstream::body::{self, Arrived, ReplayMemory};
+use crate::upstream::body::{self, Arrived, MemoryFull, ReplayMemory, Share};
 use crate::vonage::endpoints::Endpoint;
 use crate::vonage::hosts::Region;
 use crate::vonage::{parameters, refusal};
@@ -50,6 +51,7 @@ use exchange::{Ask, AskBody, Told};
 use fault::{Fault, Source};
 use headers::JudgedAnswers;
 use route::{Routed, Treatment};
+use whose::Whose;
 
 /// Requests that may wait for a newer file at once.
 const MOST_HELD: usize = 256;
@@ -71,6 +73,7 @@ pub struct Proxy {
     pub in_flight: Arc<AtomicUsize>,
     rules: Rules,
     memory: Arc<ReplayMemory>,
+    proofs: Flights,
     held: AtomicUsize,
 }
 
@@ -104,7 +107,8 @@ impl Proxy {
             access: settings.log.access,
         };
         let memory = Arc::new(ReplayMemory::new(settings.limits.replay_memory));
-        Self { store, reload, upstream, metrics, alarm, in_flight: Arc::new(AtomicUsize::new(0)), rules, memory, held: AtomicUsize::new(0) }
+        let (in_flight, held) = (Arc::default(), AtomicUsize::new(0));
+        Self { store, reload, upstream, metrics, alarm, in_flight, rules, memory, proofs: Flights::default(), held }
     }
 
     /// One request, end to end.
@@ -141,11 +145,11 @@ impl Proxy {
         told.routed(&routed);
         let (ask, claims) = self.prepare(routed, body, started).await?;
         match ask.treatment {
-            Treatment::Basic => {
-                let account = whose::account(&claims, listen, &self.store.load())?;
+            Treatment::Ours => {
+                let Whose { account, wanted } = whose::whose(&claims, ask.endpoint, listen, &self.store.load())?;
                 self.metrics.caller_secret(whose::caller_secret(&claims, &account));
                 told.account(&account.key);
-                self.exchange(&ask, &account.key, caller, told).await
+                self.exchange(&ask, &wanted, caller, told).await
             }
             Treatment::PassThrough | Treatment::Open => self.pass(&ask, caller).await,
         }
@@ -158,19 +162,19 @@ impl Proxy {
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
         let (mut stripped, mut claims) = strip::head(head, endpoint);
         headers::to_upstream(stripped.headers_mut());
-        if treatment == Treatment::Basic {
+        if treatment == Treatment::Ours {
             headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
         }
         let body = if bodiless {
             AskBody::None
-        } else if treatment == Treatment::Basic && parameters::in_body(endpoint) {
-            let whole = self.read_whole(body).await?;
+        } else if treatment == Treatment::Ours && parameters::in_body(endpoint) {
+            let (whole, share) = self.read_whole(body).await?;
             let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
                 .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
             if let Some(clean) = &clean {
                 stripped.set_length(clean.len());
             }
-            AskBody::Whole(clean.unwrap_or(whole))
+            AskBody::Whole(share.hold(clean.unwrap_or(whole)))
         } else {
             match body::arrived(body, self.rules.replay, self.rules.idle, Arc::clone(&self.memory)).await {
                 Arrived::Whole(bytes) => AskBody::Whole(bytes),
@@ -178,15 +182,15 @@ impl Proxy {
             }
         };
         let deadline = self.rules.total.map(|total| started + total);
-        Ok((Ask { endpoint, host, repeat, treatment, stripped, body, deadline }, claims))
+        Ok((Ask { endpoint, host, repeat, treatment, stripped, body, carried: claims.carried, deadline }, claims))
     }
 
-    /// Reads a body that must be looked at, up to the replay limit.
-    async fn read_whole(&self, mut body: Incoming) -> Result<Bytes, Fault> {
-        let mut whole = BytesMut::new();
+    /// Reads a body that must be looked at, up to the replay limit, and takes the memory for it.
+    async fn read_whole(&self, mut body: Incoming) -> Result<(Bytes, Share), Fault> {
+        let (mut whole, mut share) = (BytesMut::new(), self.memory.share());
         loop {
             let frame = match tokio::time::timeout(self.rules.idle, body.frame()).await {
-                Ok(None) => return Ok(whole.freeze()),
+                Ok(None) => return Ok((whole.freeze(), share)),
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_broken))) => return Err(Fault::BodyBroken),
                 Err(_elapsed) => return Err(Fault::BodyStalled),
@@ -195,9 +199,10 @@ impl Proxy {
             if whole.len() + data.len() > self.rules.replay {
                 return Err(Fault::BodyTooLongToRead);
             }
-            if whole.is_empty() && body.is_end_stream() {
-                return Ok(data);
+            if whole.is_empty() && body.is_end_stream() && data.len() <= body::SMALL {
+                return Ok((data, share));
             }
+            share.grow(data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
             whole.extend_from_slice(&data);
         }
     }
@@ -230,6 +235,7 @@ impl Proxy {
             endpoint = told.endpoint.map_or("none", |endpoint| endpoint.name),
             host = told.host.map_or("", crate::vonage::hosts::Host::name),
             account = told.account.as_ref().map_or("", crate::secret::ApiKey::as_str),
+            application = told.application.as_ref().map_or("", crate::secret::ApplicationId::as_str),
             secret = told.secret.as_deref().unwrap_or(""),
             generation = told.generation.0,
             attempts = told.attempts,

@@ -28,6 +28,9 @@ pub enum Malformed {
     /// A byte that cannot be part of it.
     #[error("has {0}")]
     Character(&'static str),
+    /// A private key that cannot sign, and why.
+    #[error("{0}")]
+    Key(&'static str),
 }
 
 /// Longest identifier accepted, in bytes. Vonage's API keys have 8 characters, its ids 36.
@@ -175,6 +178,11 @@ impl ApiSecret {
         password(text).map(Self)
     }
 
+    /// The text, for a request that carries it as a parameter or in its path.
+    pub fn as_parameter(&self) -> &str {
+        self.text()
+    }
+
     /// The value of an `Authorization` header that presents this secret for `key` (RFC 7617), marked sensitive so
     /// that HTTP/2 never indexes it and `Debug` never shows it.
     pub fn basic(&self, key: &ApiKey) -> HeaderValue {
@@ -192,6 +200,11 @@ impl SignatureSecret {
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         password(text).map(Self)
     }
+
+    /// The text, for signing with it.
+    pub fn as_signing_key(&self) -> &str {
+        self.text()
+    }
 }
 
 impl AccessToken {
@@ -202,7 +215,7 @@ impl AccessToken {
 }
 
 impl PrivateKeyPem {
-    /// Reads one: text with a PEM block of a private key. The key itself is read when it is used.
+    /// Reads one: text with a PEM block of a private key. Whether there is a key in it, `jwt` finds out.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.trim().is_empty() {
             return Err(Malformed::Empty);
@@ -211,6 +224,11 @@ impl PrivateKeyPem {
             return Err(Malformed::Character("no PEM block of a private key"));
         }
         Ok(Self(Arc::new(SecretString::from(text))))
+    }
+
+    /// The text, for reading the key out of it and for writing it into a file.
+    pub fn as_pem(&self) -> &str {
+        self.text()
     }
 }
 

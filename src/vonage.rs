@@ -12,3 +12,4 @@ pub mod parameters;
 pub mod policy;
 pub mod probe;
 pub mod refusal;
+pub mod signature;

@@ -16,7 +16,7 @@ use crate::config;
 use crate::credentials::reload::{Outcome, Past, Reload, Status};
 use crate::credentials::store::Store;
 use crate::credentials::watch::Source;
-use crate::credentials::{Account, Place};
+use crate::credentials::{Keyring, Place};
 use crate::files;
 use crate::metrics::Metrics;
 use crate::prove::{self, Proof};
@@ -155,7 +155,7 @@ impl Operations for Parts {
             let snapshot = self.store.load();
             let mut proofs = Vec::new();
             for held in snapshot.accounts.iter().filter(|held| account.as_ref().is_none_or(|key| held.key == *key)) {
-                self.prove_account(held, &mut proofs).await;
+                self.prove_secrets(&Keyring::Secrets(Arc::clone(held)), &mut proofs).await;
             }
             proofs
         })
@@ -163,19 +163,19 @@ impl Operations for Parts {
 }
 
 impl Parts {
-    async fn prove_account(&self, account: &Account, proofs: &mut Vec<status::Proof>) {
-        for slot in &account.secrets {
+    async fn prove_secrets(&self, secrets: &Keyring, proofs: &mut Vec<status::Proof>) {
+        for item in secrets.items() {
             for host in probe::PROVING {
-                let proof = prove::prove(&self.upstream, account, slot, host).await;
+                let proof = prove::prove(&self.upstream, secrets, item.uid, host).await;
                 self.metrics.probe(proof.word());
-                let position = match slot.place {
+                let position = match item.place {
                     Place::File(position) => Some(position),
                     Place::Retiring { .. } => None,
                 };
                 let (outcome, detail) = outcome(proof);
                 proofs.push(status::Proof {
-                    account: account.key.to_string(),
-                    id: slot.label.id.as_ref().map(ToString::to_string),
+                    account: secrets.account().to_string(),
+                    id: item.label.id.as_ref().map(ToString::to_string),
                     position,
                     host: host.to_string(),
                     outcome,

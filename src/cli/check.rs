@@ -13,11 +13,12 @@ use super::{run, surroundings};
 use crate::clock;
 use crate::config::{Modes, Settings};
 use crate::credentials::file::Parsed;
-use crate::credentials::{Snapshot, file, linger, name_of, read};
+use crate::credentials::{Keyring, Snapshot, file, linger, read};
 use crate::problem::{Problem, Problems, Severity};
 use crate::prove::{self, Proof};
 use crate::rotation::sinks::{self, NotDelivered, Sinks};
 use crate::upstream::Upstream;
+use crate::vonage::hosts::Host;
 use crate::vonage::probe;
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub(super) struct Arguments {
     /// The credentials file, in place of the one that the settings name
     #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
     credentials: Option<PathBuf>,
-    /// Also try every secret with one free call a host
+    /// Also try every secret and private key with one free call a host
     #[arg(long)]
     online: bool,
     /// Also try everywhere a new credentials file goes, without changing anything
@@ -192,18 +193,24 @@ fn tried(settings: &Settings, file: Option<&Path>) -> Result<Vec<Tried>, Failure
     Ok(outcomes.into_iter().map(told).collect())
 }
 
-/// Proves every secret at every host that has a free call.
+/// Proves every secret and private key at every host that has a free call.
 fn online(settings: &Settings, parsed: Parsed) -> Result<Vec<Row>, Failure> {
     run::runtime(1)?.block_on(async {
         let upstream = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings::proxy())
             .map_err(|error| Failure::could_not_run("the way to Vonage cannot be set up").caused_by(&error))?;
         let (snapshot, _changes) = linger::succeed(&Snapshot::default(), parsed, std::time::Duration::ZERO, clock::now(), &mut 1);
         let mut rows = Vec::new();
-        for account in &snapshot.accounts {
-            for slot in &account.secrets {
-                for host in probe::PROVING {
-                    let proof = prove::ask(&upstream, slot, host).await;
-                    rows.push(row(account.key.as_str(), &name_of(slot), host.name(), proof));
+        for keyring in snapshot.keyrings() {
+            let hosts: &[Host] = match &keyring {
+                Keyring::Secrets(_) => &probe::PROVING,
+                Keyring::Keys(_) => &probe::PROVING_KEYS,
+                // There is no free call that takes a signature.
+                Keyring::Signatures(_) => &[],
+            };
+            for item in keyring.items() {
+                for host in hosts {
+                    let proof = prove::ask(&upstream, &keyring, item.uid, *host).await;
+                    rows.push(row(&keyring, &keyring.name(item.uid), host.name(), proof));
                 }
             }
         }
@@ -212,16 +219,17 @@ fn online(settings: &Settings, parsed: Parsed) -> Result<Vec<Row>, Failure> {
     })
 }
 
-fn row(account: &str, secret: &str, host: &str, proof: Proof) -> Row {
+fn row(keyring: &Keyring, secret: &str, host: &str, proof: Proof) -> Row {
+    let owner = keyring.application().map_or_else(|| keyring.account().to_string(), ToString::to_string);
     let detail = match proof {
         Proof::Accepted => "",
-        Proof::Refused => "the provider refuses this secret here",
+        Proof::Refused => "the provider refuses it here",
         Proof::Doubtful => "a 401 of an unknown form: something between us and the provider?",
-        Proof::Unclear => "an answer that says nothing about the secret: try again",
+        Proof::Unclear => "an answer that says nothing about it: try again",
         Proof::Unreachable(code) => code,
         Proof::NoFreeCall => "no free call is known at this host",
     };
-    Row { account: account.to_owned(), secret: secret.to_owned(), host: host.to_owned(), result: proof.word(), detail: detail.to_owned() }
+    Row { account: owner, secret: secret.to_owned(), host: host.to_owned(), result: proof.word(), detail: detail.to_owned() }
 }
 
 fn told(problem: &Problem) -> Told {
@@ -257,7 +265,13 @@ fn text(report: &Report, usable: bool, parsed: Option<&Parsed>, problems: &[Prob
     lines.push(match (file, parsed) {
         (Some(file), Some(parsed)) => {
             let secrets: usize = parsed.accounts.iter().map(|account| account.secrets.len()).sum();
-            format!("credentials: {file}, {} with {}", counted(parsed.accounts.len(), "account"), counted(secrets, "secret"))
+            let keys: usize = parsed.applications.iter().map(|application| application.keys.len()).sum();
+            let accounts = format!("{} with {}", counted(parsed.accounts.len(), "account"), counted(secrets, "secret"));
+            let applications = format!("{} with {}", counted(parsed.applications.len(), "application"), counted(keys, "private key"));
+            format!(
+                "credentials: {file}, {accounts}{}",
+                if parsed.applications.is_empty() { String::new() } else { format!(", {applications}") }
+            )
         }
         (Some(file), None) => format!("credentials: {file}, cannot be used"),
         (None, _) => "credentials: not looked at, since the settings do not say where they are".to_owned(),

@@ -7,10 +7,16 @@ use serde::Serialize;
 
 use super::locate::Location;
 use super::report::{self, Exit, Failure, Outcome};
-use crate::config::{Origin, Settings, Transport};
+use crate::clock;
+use crate::config::{Listen, Origin, Settings, Transport};
+use crate::credentials::{Snapshot, file, linger, read};
+use crate::inject::strip::{Bearer, Carried, Claims};
+use crate::jwt::{Placeholder, Rights};
+use crate::proxy::fault::Fault;
 use crate::proxy::guard::{self, RawFraming};
 use crate::proxy::route::{self, Routed, Treatment};
-use crate::vonage::endpoints::{Family, Repeat, Scheme};
+use crate::proxy::whose::{self, Whose};
+use crate::vonage::endpoints::{Endpoint, Family, Repeat, Scheme};
 use crate::vonage::hosts::Host;
 use crate::vonage::{parameters, refusal};
 
@@ -43,7 +49,9 @@ struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    credential: Option<&'static str>,
+    credential: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_bearer_token: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     accepts: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,15 +93,28 @@ fn explain(arguments: &Arguments, settings: &Settings) -> Result<Explanation, Fa
     let request = Request::builder().method(method).uri(uri).header("host", &arguments.host).body(());
     let (head, ()) = request.map_err(|error| Failure::could_not_run("no such request can be made").caused_by(&error))?.into_parts();
     let listen = settings.listen.first().ok_or_else(|| Failure::could_not_run("there is no listener"))?;
-    let routed =
-        guard::admit(head, listen, RawFraming::Plain).and_then(|admitted| route::route(admitted, listen, settings.upstream.region));
-    Ok(match routed {
-        Ok(routed) => served(&routed, settings, listen.account.as_ref().map(ToString::to_string)),
-        Err(fault) => {
-            let told = fault.description();
-            denied(format!("{} {}: {}", told.status.as_u16(), told.code, told.what), told.remedy.into_owned())
-        }
-    })
+    let held = held(settings);
+    let explained = guard::admit(head, listen, RawFraming::Plain)
+        .and_then(|admitted| route::route(admitted, listen, settings.upstream.region))
+        .and_then(|routed| served(&routed, settings, listen, held.as_ref()));
+    Ok(explained.unwrap_or_else(|fault| {
+        let (denied_with, remedy) = words(&fault);
+        denied(denied_with, remedy)
+    }))
+}
+
+fn words(fault: &Fault) -> (String, String) {
+    let told = fault.description();
+    (format!("{} {}: {}", told.status.as_u16(), told.code, told.what), told.remedy.into_owned())
+}
+
+/// What the credentials file holds, if it can be used now.
+fn held(settings: &Settings) -> Option<Snapshot> {
+    let path = &settings.credentials.file;
+    let picture = read::picture(path, settings.credentials.modes).ok()?;
+    let (parsed, _problems) = file::parse(path, picture.text(), &picture.referenced);
+    let (snapshot, _changes) = linger::succeed(&Snapshot::default(), parsed?, std::time::Duration::ZERO, clock::now(), &mut 1);
+    Some(snapshot)
 }
 
 fn denied(denied: String, remedy: String) -> Explanation {
@@ -104,6 +125,7 @@ fn denied(denied: String, remedy: String) -> Explanation {
         endpoint: None,
         upstream: None,
         credential: None,
+        with_bearer_token: None,
         accepts: Vec::new(),
         account: None,
         refusals: Vec::new(),
@@ -114,25 +136,37 @@ fn denied(denied: String, remedy: String) -> Explanation {
     }
 }
 
-fn served(routed: &Routed, settings: &Settings, limit: Option<String>) -> Explanation {
-    let basic = routed.treatment == Treatment::Basic;
-    Explanation {
+fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&Snapshot>) -> Result<Explanation, Fault> {
+    let ours = routed.treatment == Treatment::Ours;
+    let limit = listen.account.as_ref().map(ToString::to_string);
+    let credential = match (routed.treatment, held) {
+        (Treatment::PassThrough, _) => "the caller's own, untouched".to_owned(),
+        (Treatment::Open, _) => "none".to_owned(),
+        (Treatment::Ours, Some(held)) => described(&whose::whose(&claims(routed), routed.endpoint, listen, held)?, held),
+        (Treatment::Ours, None) => without_file(routed.endpoint).to_owned(),
+    };
+    let takes_token = routed.endpoint.schemes.contains(&Scheme::Jwt);
+    let with_token = held.filter(|_| ours && takes_token).map(|held| {
+        let bearer = Bearer::Token(Placeholder { application: None, rights: Rights::default() });
+        let claims = Claims { bearer, ..claims(routed) };
+        let found = whose::whose(&claims, routed.endpoint, listen, held);
+        found.map_or_else(|fault| words(&fault).0, |whose| described(&whose, held))
+    });
+    let with_token = with_token.filter(|with_token| *with_token != credential);
+    Ok(Explanation {
         served: true,
         denied: None,
         remedy: None,
         endpoint: Some(routed.endpoint.name),
         upstream: Some(upstream(routed.host, settings.upstream.hosts.get(&routed.host))),
-        credential: Some(match routed.treatment {
-            Treatment::Basic => "Basic, the account's key and current secret",
-            Treatment::PassThrough => "the caller's own, untouched",
-            Treatment::Open => "none",
-        }),
+        credential: Some(credential),
+        with_bearer_token: with_token,
         accepts: routed.endpoint.schemes.iter().copied().map(scheme).collect(),
-        account: basic.then(|| limit.unwrap_or_else(|| "the one that the request names, else the first of the file".to_owned())),
-        refusals: if basic { routed.endpoint.refusals.iter().copied().map(family).collect() } else { Vec::new() },
+        account: ours.then(|| limit.unwrap_or_else(|| "the one that the request names, else the first of the file".to_owned())),
+        refusals: if ours { routed.endpoint.refusals.iter().copied().map(family).collect() } else { Vec::new() },
         body: Some(body(routed, settings)),
-        second_attempt: Some(if basic {
-            "yes, with the other secret, after a refusal that executed nothing"
+        second_attempt: Some(if ours {
+            "yes, with the other secret or key, after a refusal that executed nothing"
         } else {
             "no, there is no second credential"
         }),
@@ -141,6 +175,48 @@ fn served(routed: &Routed, settings: &Settings, limit: Option<String>) -> Explan
             Repeat::Never => "never",
         }),
         source: Some(routed.endpoint.source),
+    })
+}
+
+/// A caller that says nothing about itself, with the body that such a request has.
+fn claims(routed: &Routed) -> Claims {
+    let takes = |scheme| routed.endpoint.schemes.contains(&scheme);
+    let carried = if matches!(routed.head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        Carried::Nothing
+    } else if takes(Scheme::Form) {
+        Carried::Form
+    } else if takes(Scheme::Json) {
+        Carried::Object
+    } else {
+        Carried::Nothing
+    };
+    Claims { carried, ..Claims::default() }
+}
+
+/// In words: the scheme, whose it is, and which value goes first.
+fn described(whose: &Whose, held: &Snapshot) -> String {
+    let form = match whose.wanted.scheme() {
+        Scheme::Jwt => "a token (Bearer)",
+        Scheme::Signature => "a signature (sig)",
+        Scheme::Basic => "key and secret (Basic)",
+        Scheme::Query => "key and secret (query)",
+        Scheme::Form => "key and secret (form)",
+        Scheme::Json => "key and secret (JSON)",
+        Scheme::Path => "key and secret (path)",
+        Scheme::PassThrough | Scheme::Open => "nothing of ours",
+    };
+    let Some(keyring) = held.keyring(&whose.wanted.keyring()) else { return form.to_owned() };
+    let owner = keyring.application().map_or_else(|| format!("account {}", keyring.account()), |id| format!("application {id}"));
+    let first = keyring.items().first().map(|item| item.uid);
+    format!("{form} of {owner}, {} first", first.map_or_else(|| "nothing".to_owned(), |uid| keyring.name(uid)))
+}
+
+/// The same where the credentials file cannot be read now.
+fn without_file(endpoint: &Endpoint) -> &'static str {
+    if endpoint.schemes.iter().all(|scheme| *scheme == Scheme::Jwt) {
+        "a token of the application"
+    } else {
+        "the account's key and current secret"
     }
 }
 
@@ -159,7 +235,7 @@ fn upstream(host: Host, replaced: Option<&Origin>) -> String {
 
 fn body(routed: &Routed, settings: &Settings) -> String {
     let limit = settings.limits.replay;
-    let read = if routed.treatment == Treatment::Basic && parameters::in_body(routed.endpoint) {
+    let read = if routed.treatment == Treatment::Ours && parameters::in_body(routed.endpoint) {
         format!("read whole and cleaned of credentials, at most {limit} bytes")
     } else {
         format!("streamed, the first {limit} bytes kept for a second attempt")
@@ -195,12 +271,13 @@ fn family(family: Family) -> &'static str {
 
 fn lines(told: &Explanation) -> String {
     let joined = |words: &[&'static str]| (!words.is_empty()).then(|| words.join(", "));
-    let rows: [(&str, Option<String>); 11] = [
+    let rows: [(&str, Option<String>); 12] = [
         ("denied", told.denied.clone()),
         ("remedy", told.remedy.clone()),
         ("endpoint", told.endpoint.map(str::to_owned)),
         ("upstream", told.upstream.clone()),
-        ("credential", told.credential.map(str::to_owned)),
+        ("credential", told.credential.clone()),
+        ("with a token", told.with_bearer_token.clone()),
         ("accepts", joined(&told.accepts)),
         ("account", told.account.clone()),
         ("refusals", joined(&told.refusals)),

@@ -69,6 +69,8 @@ pub struct Listen {
     pub allow: Vec<Spanned<String>>,
     /// More `Host` values.
     pub allowed_hosts: Vec<Spanned<String>>,
+    /// Limits of a caller's token.
+    pub mint_claims: Text,
 }
 
 /// `[admin]`

@@ -20,7 +20,8 @@ use zeroize::Zeroizing;
 
 use super::file::{self, Item, Parsed, Referenced};
 use super::{Keep, Label};
-use crate::secret::{ApiKey, ApiSecret, ApplicationId, PrivateKeyPem, Revision};
+use crate::jwt::SigningKey;
+use crate::secret::{ApiKey, ApiSecret, ApplicationId, PrivateKeyPem, Revision, SignatureSecret};
 
 mod json;
 mod toml;
@@ -43,7 +44,7 @@ pub enum Change {
         /// The application.
         application: ApplicationId,
         /// One or two, in the order in which they are preferred.
-        items: Vec<Item<PrivateKeyPem>>,
+        items: Vec<Item<SigningKey>>,
     },
 }
 
@@ -128,16 +129,42 @@ struct Order<'o> {
 /// A value to be written, whatever its kind.
 struct Wanted {
     text: Zeroizing<String>,
+    sort: Sort,
     label: Label,
+}
+
+/// What makes two values the same.
+enum Sort {
+    /// Their text.
+    Secret,
+    /// The key that they hold, whatever form it is written in.
+    Key(SigningKey),
 }
 
 impl Wanted {
     fn secrets(items: &[Item<ApiSecret>]) -> Vec<Self> {
-        items.iter().map(|item| Self { text: item.value.written(), label: item.label.clone() }).collect()
+        items.iter().map(|item| Self { text: item.value.written(), sort: Sort::Secret, label: item.label.clone() }).collect()
     }
 
-    fn keys(items: &[Item<PrivateKeyPem>]) -> Vec<Self> {
-        items.iter().map(|item| Self { text: item.value.written(), label: item.label.clone() }).collect()
+    fn signatures(items: &[Item<SignatureSecret>]) -> Vec<Self> {
+        items.iter().map(|item| Self { text: item.value.written(), sort: Sort::Secret, label: item.label.clone() }).collect()
+    }
+
+    /// A key that cannot be written is empty text, which no file with it survives.
+    fn keys(items: &[Item<SigningKey>]) -> Vec<Self> {
+        let wanted = |item: &Item<SigningKey>| {
+            let text = item.value.written().unwrap_or_default();
+            Self { text, sort: Sort::Key(item.value.clone()), label: item.label.clone() }
+        };
+        items.iter().map(wanted).collect()
+    }
+
+    /// Whether a text that stands in the file is this value.
+    fn is(&self, text: &str) -> bool {
+        match &self.sort {
+            Sort::Secret => self.text.as_str() == text,
+            Sort::Key(key) => PrivateKeyPem::parse(text).and_then(|pem| SigningKey::parse(&pem)).is_ok_and(|other| other.same_as(key)),
+        }
     }
 
     /// Whether there is nothing to say beside the value.

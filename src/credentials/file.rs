@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::{Label, SignatureMethod};
+use crate::jwt::SigningKey;
 use crate::problem::Problems;
-use crate::secret::{ApiKey, ApiSecret, ApplicationId, PrivateKeyPem, Revision, SignatureSecret};
+use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SignatureSecret};
 
 mod entries;
 mod items;
@@ -54,8 +55,8 @@ pub struct ApplicationEntry {
     pub id: ApplicationId,
     /// The account it belongs to.
     pub account: ApiKey,
-    /// At most two private keys; a key whose file is missing is left out, with a problem.
-    pub keys: Vec<Item<PrivateKeyPem>>,
+    /// At most two private keys; one whose file is missing, or that does not parse, is left out with a problem.
+    pub keys: Vec<Item<SigningKey>>,
 }
 
 /// A whole file that can be used.

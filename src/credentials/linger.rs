@@ -16,7 +16,8 @@ use super::standing::Standings;
 use super::store::Opinion;
 use super::usage::Usage;
 use super::{Account, Application, Basic, Generation, Membership, Place, SignatureMethod, Slot, Snapshot, Uid};
-use crate::secret::{PrivateKeyPem, SignatureSecret};
+use crate::jwt::Signer;
+use crate::secret::SignatureSecret;
 
 /// Most values of a kind that retire at once. A provider has two; more come only from a file that is rewritten
 /// without end, and must not fill the memory. Those that were used are kept first, then the newest.
@@ -38,10 +39,10 @@ pub fn succeed(previous: &Snapshot, parsed: Parsed, retire: Duration, now: Insta
     let mut applications: Vec<Arc<Application>> = Vec::with_capacity(parsed.applications.len());
     for entry in parsed.applications {
         let before = previous.applications.iter().find(|application| application.id == entry.id);
-        applications.push(Arc::new(step.listed_application(previous, before.map(AsRef::as_ref), entry)));
+        applications.push(Arc::new(step.listed_application(before.map(AsRef::as_ref), entry)));
     }
     let gone = previous.applications.iter().filter(|before| !applications.iter().any(|application| application.id == before.id));
-    let lingering: Vec<_> = gone.filter_map(|before| step.lingering_application(previous, &accounts, before)).map(Arc::new).collect();
+    let lingering: Vec<_> = gone.filter_map(|before| step.lingering_application(&accounts, before)).map(Arc::new).collect();
     applications.extend(lingering);
 
     let changes = step.changes;
@@ -56,10 +57,8 @@ pub fn prune(snapshot: &Snapshot, now: Instant) -> Option<(Snapshot, Vec<Change>
     let mut accounts = Vec::with_capacity(snapshot.accounts.len());
     for account in &snapshot.accounts {
         let owner = Owner::Account(account.key.clone());
-        let standings = account.opinion.lock();
-        let secrets = remaining(&account.secrets, Kind::Secret, &owner, &standings, now, &mut changes);
-        let signatures = remaining(&account.signatures, Kind::Signature, &owner, &standings, now, &mut changes);
-        drop(standings);
+        let secrets = remaining(&account.secrets, Kind::Secret, &owner, &account.opinion, now, &mut changes);
+        let signatures = remaining(&account.signatures, Kind::Signature, &owner, &account.signature_opinion, now, &mut changes);
         if secrets.is_empty() || has_retired(account.place, now) {
             changes.push(Change { owner, subject: Subject::Itself, event: Event::Dropped });
         } else {
@@ -69,8 +68,7 @@ pub fn prune(snapshot: &Snapshot, now: Instant) -> Option<(Snapshot, Vec<Change>
     let mut applications = Vec::with_capacity(snapshot.applications.len());
     for application in &snapshot.applications {
         let owner = Owner::Application(application.id.clone());
-        let opinion = opinion_of(snapshot, application);
-        let keys = remaining(&application.keys, Kind::Key, &owner, &opinion.lock(), now, &mut changes);
+        let keys = remaining(&application.keys, Kind::Key, &owner, &application.opinion, now, &mut changes);
         let account_is_held = accounts.iter().any(|account| account.key == application.account);
         let is_needless = application.place != Membership::Listed && (keys.is_empty() || !account_is_held);
         if is_needless || has_retired(application.place, now) {
@@ -115,7 +113,7 @@ pub fn loses(previous: &Snapshot, parsed: &Parsed) -> bool {
             None => true,
         })
         || applications.into_iter().any(|application| match parsed.applications.iter().find(|entry| entry.id == application.id) {
-            Some(entry) => shrinks(&application.keys, &entry.keys, PrivateKeyPem::same_as),
+            Some(entry) => shrinks(&application.keys, &entry.keys, |held, read| held.key.same_as(read)),
             None => true,
         })
 }
@@ -132,14 +130,11 @@ fn shrinks<V, W>(before: &[Slot<V>], read: &[Item<W>], same: impl Fn(&V, &W) -> 
     read.len() < listed().count() && read.iter().all(|item| listed().any(|slot| same(&slot.value, &item.value)))
 }
 
-/// Makes every account forget what it thinks of values that the snapshot no longer holds.
+/// Makes every owner forget what it thinks of values that the snapshot no longer holds.
 pub fn forget(snapshot: &Snapshot) {
-    for account in &snapshot.accounts {
-        let of_applications = snapshot.applications.iter().filter(|application| application.account == account.key);
-        let mut held: HashSet<Uid> = of_applications.flat_map(|application| application.keys.iter().map(|slot| slot.uid)).collect();
-        held.extend(account.secrets.iter().map(|slot| slot.uid));
-        held.extend(account.signatures.iter().map(|slot| slot.uid));
-        account.opinion.lock().retain(|uid| held.contains(&uid));
+    for keyring in snapshot.keyrings() {
+        let held: HashSet<Uid> = keyring.items().into_iter().map(|item| item.uid).collect();
+        keyring.opinion().lock().retain(|uid| held.contains(&uid));
     }
 }
 
@@ -155,10 +150,11 @@ fn remaining<V: Held>(
     slots: &[Slot<V>],
     kind: Kind,
     owner: &Owner,
-    standings: &Standings,
+    opinion: &Opinion,
     now: Instant,
     changes: &mut Vec<Change>,
 ) -> Vec<Slot<V>> {
+    let standings = opinion.lock();
     let stays = |slot: &Slot<V>| match slot.place {
         Place::File(_) => true,
         Place::Retiring { until } => until > now && !standings.refused_everywhere(slot.uid),
@@ -187,40 +183,40 @@ impl Step<'_> {
         }
         let opinion = before.map_or_else(Arc::default, |before| Arc::clone(&before.opinion));
         let secrets = secrets.into_iter().map(|item| Item { value: Basic::new(&key, item.value), label: item.label }).collect();
-        let standings = opinion.lock();
-        let secrets = self.values(&owner, Kind::Secret, before.map(|before| before.secrets.as_slice()), secrets, &standings);
-        let signatures = self.values(&owner, Kind::Signature, before.map(|before| before.signatures.as_slice()), signatures, &standings);
-        drop(standings);
-        Account { key, secrets, signatures, signature_method, primary, place: Membership::Listed, opinion }
+        let signature_opinion = before.map_or_else(Arc::default, |before| Arc::clone(&before.signature_opinion));
+        let secrets = self.values(&owner, Kind::Secret, before.map(|before| before.secrets.as_slice()), secrets, &opinion.lock());
+        let known = before.map(|before| before.signatures.as_slice());
+        let signatures = self.values(&owner, Kind::Signature, known, signatures, &signature_opinion.lock());
+        Account { key, secrets, signatures, signature_method, primary, place: Membership::Listed, opinion, signature_opinion }
     }
 
     fn lingering_account(&mut self, before: &Account) -> Option<Account> {
         let standings = before.opinion.lock();
         let secrets: Vec<_> = before.secrets.iter().filter_map(|slot| self.retired(slot, &standings)).collect();
+        drop(standings);
+        let standings = before.signature_opinion.lock();
         let signatures = before.signatures.iter().filter_map(|slot| self.retired(slot, &standings)).collect();
         drop(standings);
         let place = self.leaves(&Owner::Account(before.key.clone()), before.place, secrets.is_empty())?;
         Some(Account { secrets, signatures, place, ..before.clone() })
     }
 
-    fn listed_application(&mut self, previous: &Snapshot, before: Option<&Application>, entry: ApplicationEntry) -> Application {
+    fn listed_application(&mut self, before: Option<&Application>, entry: ApplicationEntry) -> Application {
         let ApplicationEntry { id, account, keys } = entry;
         let owner = Owner::Application(id.clone());
         self.arrives(&owner, before.map(|before| before.place));
         if before.is_some_and(|before| before.account != account) {
             self.changes.push(Change { owner: owner.clone(), subject: Subject::Itself, event: Event::Changed });
         }
-        let opinion = before.map_or_else(Arc::default, |before| opinion_of(previous, before));
-        let standings = opinion.lock();
-        let keys = self.values(&owner, Kind::Key, before.map(|before| before.keys.as_slice()), keys, &standings);
-        drop(standings);
-        Application { id, account, keys, place: Membership::Listed }
+        let opinion = before.map_or_else(Arc::default, |before| Arc::clone(&before.opinion));
+        let keys = keys.into_iter().map(|item| Item { value: Signer::new(&id, item.value), label: item.label }).collect();
+        let keys = self.values(&owner, Kind::Key, before.map(|before| before.keys.as_slice()), keys, &opinion.lock());
+        Application { id, account, keys, place: Membership::Listed, opinion }
     }
 
     /// An application without its account cannot be used: it goes with it.
-    fn lingering_application(&mut self, previous: &Snapshot, accounts: &[Arc<Account>], before: &Application) -> Option<Application> {
-        let opinion = opinion_of(previous, before);
-        let standings = opinion.lock();
+    fn lingering_application(&mut self, accounts: &[Arc<Account>], before: &Application) -> Option<Application> {
+        let standings = before.opinion.lock();
         let keys: Vec<_> = before.keys.iter().filter_map(|slot| self.retired(slot, &standings)).collect();
         drop(standings);
         let is_useless = keys.is_empty() || !accounts.iter().any(|account| account.key == before.account);
@@ -316,10 +312,6 @@ impl Step<'_> {
     }
 }
 
-fn opinion_of(snapshot: &Snapshot, application: &Application) -> Arc<Opinion> {
-    snapshot.account(application.account.as_str()).map_or_else(Arc::default, |account| Arc::clone(&account.opinion))
-}
-
 /// Whether the values that are in both files stand in another order.
 fn is_reordered<V>(before: &[Slot<V>], after: &[Slot<V>]) -> bool {
     let stood: Vec<Uid> = before.iter().filter(|slot| matches!(slot.place, Place::File(_))).map(|slot| slot.uid).collect();
@@ -344,9 +336,9 @@ impl Held for SignatureSecret {
     }
 }
 
-impl Held for PrivateKeyPem {
+impl Held for Signer {
     fn same_as(&self, other: &Self) -> bool {
-        Self::same_as(self, other)
+        self.key.same_as(&other.key)
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn calls(turn: &mut Turn<'_>) -> Done {
         let body = json!({ "uuid": uuid(), "status": "started", "direction": "outbound", "conversation_uuid": format!("CON-{}", uuid()) });
         return Done::executed(Reply::json(StatusCode::CREATED, &body));
     }
-    Done::only(Reply::ok(&json!({ "count": 0, "page_size": 10, "record_index": 0, "_embedded": { "calls": [] } })))
+    let links = json!({ "self": { "href": turn.call.path } });
+    Done::only(Reply::ok(&json!({ "count": 0, "page_size": 10, "record_index": 0, "_embedded": { "calls": [] }, "_links": links })))
 }
 
 /// A recording or a media file.
@@ -92,13 +93,18 @@ pub(super) fn events(turn: &mut Turn<'_>) -> Done {
     Done::only(Reply::ok(&json!({ "page": { "size": 30, "totalElements": 0 }, "_embedded": { "events": [] } })))
 }
 
-/// `/v1/users`: its links are absolute and point at a regional host, as the provider's do.
+/// `/v1/users`: its links are absolute and point at a regional host, as the provider's do. No user is kept.
 pub(super) fn users(turn: &mut Turn<'_>) -> Done {
+    let link = json!({ "href": format!("https://api-us-3.vonage.com{}", turn.call.path) });
+    if turn.is(&Method::POST) {
+        let name = turn.call.in_body("name").unwrap_or_default();
+        let user = json!({ "id": format!("USR-{}", uuid()), "name": name, "_links": { "self": link } });
+        return Done::executed(Reply::json(StatusCode::CREATED, &user));
+    }
     if !turn.is(&Method::GET) {
         return charged_unless_get(turn);
     }
-    let href = format!("https://api-us-3.vonage.com{}", turn.call.path);
-    Done::only(Reply::ok(&json!({ "page_size": 10, "_embedded": { "users": [] }, "_links": { "self": { "href": href } } })))
+    Done::only(Reply::ok(&json!({ "page_size": 10, "_embedded": { "users": [] }, "_links": { "first": link, "self": link } })))
 }
 
 /// `/v2/project/{application}/…`: a token of another application is refused (the words are not verified).

@@ -64,16 +64,23 @@ pub(super) struct Signing {
 impl Signing {
     /// Whether a signature of this call is right and its timestamp near `now`.
     pub(super) fn verifies(&self, call: &Call, signature: &str, now: SystemTime) -> bool {
-        let timestamp = call.parameter("timestamp").and_then(|text| text.parse().ok());
+        let timestamp = call.parameter("timestamp").and_then(|text| moment(&text));
         let text = text(parameters(call));
         let is_right = |secret: &String| self.method.sign(secret, &text).eq_ignore_ascii_case(signature);
-        timestamp.is_some_and(|seconds| is_near(seconds, now)) && self.secrets.iter().any(is_right)
+        timestamp.is_some_and(|said| is_near(said, now)) && self.secrets.iter().any(is_right)
     }
 }
 
-fn is_near(seconds: u64, now: SystemTime) -> bool {
-    let said = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    said.is_some_and(|said| now.duration_since(said).unwrap_or_else(|ahead| ahead.duration()) <= WINDOW)
+/// Seconds since 1970, or a date in UTC: conversions have a `timestamp` of their own, which the SDKs write as a date.
+fn moment(text: &str) -> Option<SystemTime> {
+    match text.parse() {
+        Ok(seconds) => UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_rfc3339_weak(text).ok(),
+    }
+}
+
+fn is_near(said: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(said).unwrap_or_else(|ahead| ahead.duration()) <= WINDOW
 }
 
 /// Every parameter of the query and of the top level of the body.
@@ -171,8 +178,18 @@ mod tests {
     #[test]
     fn a_timestamp_is_good_for_a_few_minutes_either_way() {
         let now = UNIX_EPOCH + Duration::from_secs(10_000);
-        for (seconds, good) in [(10_000, true), (9_700, true), (9_699, false), (10_300, true), (10_301, false), (u64::MAX, false)] {
-            assert_eq!(is_near(seconds, now), good, "{seconds}");
+        for (text, good) in [
+            ("10000", true),
+            ("9700", true),
+            ("9699", false),
+            ("10300", true),
+            ("10301", false),
+            ("1970-01-01 02:46:40", true),
+            ("1970-01-01 02:00:00", false),
+            ("18446744073709551615", false),
+            ("soon", false),
+        ] {
+            assert_eq!(moment(text).is_some_and(|said| is_near(said, now)), good, "{text}");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The top level of a JSON object: take members out, leave every other byte alone.
+//! The top level of a JSON object: take members out, put some in, leave every other byte alone.
 //!
 //! Going through a value tree would reorder members, fold duplicates and change large numbers; here the text of
 //! every member that stays is copied as it is.
 
 use std::fmt;
 
+use super::Parameter;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -36,6 +37,31 @@ impl<'de> Deserialize<'de> for Members<'de> {
         }
         deserializer.deserialize_map(Collect)
     }
+}
+
+/// A member is nested or null, so it has no text of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotPlain;
+
+/// All members of the top level as they are meant, in order: texts, and numbers and truth values as they are written.
+pub fn pairs(text: &[u8]) -> Result<Vec<(String, String)>, NotPlain> {
+    let Members(members) = serde_json::from_slice(text).map_err(|_| NotPlain)?;
+    let is_plain = |raw: &RawValue| !raw.get().starts_with(['[', '{', 'n']);
+    let pair = |(name, raw): (String, &RawValue)| if is_plain(raw) { Ok((name, plain(raw))) } else { Err(NotPlain) };
+    members.into_iter().map(pair).collect()
+}
+
+/// Puts members behind those that are there, in place of any with the same name.
+pub fn put(text: &str, parameters: &[Parameter]) -> Result<String, NotAnObject> {
+    let names: Vec<&'static str> = parameters.iter().map(|(name, _)| *name).collect();
+    let mut rest = take(text, &names)?.0.unwrap_or_else(|| text.to_owned());
+    let Members(kept) = serde_json::from_str(&rest).map_err(|_| NotAnObject)?;
+    let members: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("\"{name}\":{}", serde_json::Value::from(value.as_str()))).collect();
+    let comma = if kept.is_empty() { "" } else { "," };
+    let end = rest.rfind('}').ok_or(NotAnObject)?;
+    rest.insert_str(end, &format!("{comma}{}", members.join(",")));
+    Ok(rest)
 }
 
 /// A member that was taken out. The value is its text if it is a string or a number.
@@ -100,6 +126,23 @@ mod tests {
     #[test]
     fn without_a_credential_nothing_is_rewritten() {
         assert_eq!(take("{\"a\":[1,2]}", NAMES).unwrap().0, None);
+    }
+
+    #[test]
+    fn members_stand_behind_the_others_and_in_place_of_their_like() {
+        let parameters = [("api_key", "k".to_owned().into()), ("sig", "\"\\".to_owned().into())];
+        assert_eq!(put("{ \"sig\":1, \"to\":1.0 }", &parameters).unwrap(), "{ \"to\":1.0 ,\"api_key\":\"k\",\"sig\":\"\\\"\\\\\"}");
+        assert_eq!(put(" {} ", &parameters).unwrap(), " {\"api_key\":\"k\",\"sig\":\"\\\"\\\\\"} ");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_put_in_is_what_is_read(secret in "\\PC{1,40}") {
+            let written = put("{\"to\":\"1\"}", &[("api_secret", secret.clone().into())]).unwrap();
+            let kept = written.starts_with("{\"to\":\"1\",");
+            proptest::prop_assert!(kept);
+            proptest::prop_assert_eq!(take(&written, NAMES).unwrap().1, [("api_secret", secret)]);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Takes every credential of the caller off a request: headers, query, and the body on the rows that may carry one.
+//! Takes every credential of the caller off a request: headers, query, path, and the body on the rows that may carry one.
 //!
 //! What was taken is kept as [`Claims`], since it says whose request this is. The values themselves are only
 //! compared, never forwarded and never shown.
@@ -6,13 +6,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::{form, json};
+use super::{form, json, path};
+use crate::jwt::Placeholder;
+use crate::jwt::placeholder::Broken;
 use crate::vonage::endpoints::{Endpoint, Scheme};
 use crate::vonage::parameters;
 
@@ -35,30 +36,50 @@ impl Stripped {
 
     /// The body was rewritten and has this length now.
     pub fn set_length(&mut self, bytes: usize) {
-        let length = HeaderValue::from(u64::try_from(bytes).unwrap_or(u64::MAX));
-        self.head.headers.insert(CONTENT_LENGTH, length);
+        super::set_length(&mut self.head.headers, bytes);
     }
 }
 
 /// What the caller said about itself.
 #[derive(Debug, Default)]
 pub struct Claims {
-    /// The keys it named, Basic user first, then parameters.
+    /// The keys it named, Basic user first, then parameters, then the path.
     pub keys: Vec<String>,
     /// The secrets it presented.
     pub secrets: Vec<Zeroizing<String>>,
-    /// Whether it sent a bearer token.
+    /// The bearer token that it sent.
     pub bearer: Bearer,
+    /// What its body carries, where that was looked at.
+    pub carried: Carried,
 }
 
-/// Whether a bearer token came with a request.
+/// What a body carries. What it *is* decides, not what `Content-Type` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carried {
+    /// Nothing, or it was not looked at.
+    #[default]
+    Nothing,
+    /// Parameters of a form.
+    Form,
+    /// A JSON object.
+    Object,
+    /// Something that has no parameters.
+    Other,
+    /// Parameters, under a `Content-Type` that says otherwise, or something compressed: a provider that believes the
+    /// type would not find a credential that we write into it.
+    Lying,
+}
+
+/// The bearer token that came with a request.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Bearer {
     /// None.
     #[default]
     Absent,
-    /// At least one.
-    Present,
+    /// One that says what it is for.
+    Token(Placeholder),
+    /// One that is no token, or two that differ.
+    Broken,
 }
 
 /// Why a body cannot be cleaned.
@@ -82,8 +103,15 @@ pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
             claims.parameter(name, value);
         }
         if let Some(rest) = rest {
-            head.uri = with_query(head.uri.path(), &rest);
+            head.uri = super::target(head.uri.path(), Some(std::str::from_utf8(&rest).unwrap_or_default()));
         }
+    }
+    if let Some(at) = endpoint.credential_segments()
+        && let Some((path, [key, secret])) = path::take(head.uri.path(), at)
+    {
+        claims.keys.push(key);
+        claims.secrets.push(Zeroizing::new(secret));
+        head.uri = super::target(&path, head.uri.query());
     }
     (Stripped { head }, claims)
 }
@@ -92,20 +120,29 @@ pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
 /// says: a form under `application/json` is what a real SDK sends. Returns the new body when something was taken.
 pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut Claims) -> Result<Option<Bytes>, Unreadable> {
     if headers.contains_key(CONTENT_ENCODING) {
+        claims.carried = Carried::Lying;
         return Ok(None);
     }
     let names = parameters::of(endpoint);
     let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
     let (rest, taken) = match begins {
         Some(b'{') => {
+            claims.carried = if says_json(headers) { Carried::Object } else { Carried::Lying };
             // JSON is UTF-8; what is not is none, and holds nothing that the provider could read.
             let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
             let (rest, taken) = json::take(text, names).map_err(|json::NotAnObject| Unreadable::Json)?;
             (rest.map(String::into_bytes), taken)
         }
         // Lists, texts and multipart bodies have no parameters of ours.
-        Some(b'[' | b'"' | b'-') | None => return Ok(None),
-        Some(_) => form::take(body, names),
+        Some(b'[' | b'"' | b'-') => {
+            claims.carried = Carried::Other;
+            return Ok(None);
+        }
+        None => return Ok(None),
+        Some(_) => {
+            claims.carried = if says_form(headers) { Carried::Form } else { Carried::Lying };
+            form::take(body, names)
+        }
     };
     for (name, value) in taken {
         claims.parameter(name, value);
@@ -113,7 +150,38 @@ pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut
     Ok(rest.map(Bytes::from))
 }
 
+/// The names of JSON that the provider takes.
+const JSON_TYPES: [&str; 7] = [
+    "application/json",
+    "application/jsonrequest",
+    "application/x-javascript",
+    "text/json",
+    "text/javascript",
+    "text/x-javascript",
+    "text/x-json",
+];
+
+fn says_json(headers: &HeaderMap) -> bool {
+    content_type(headers).is_none_or(|kind| JSON_TYPES.iter().any(|json| kind.eq_ignore_ascii_case(json)))
+}
+
+fn says_form(headers: &HeaderMap) -> bool {
+    content_type(headers).is_none_or(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// The type without its parameters; none when the caller says nothing.
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(value.split(';').next().unwrap_or_default().trim())
+}
+
 impl Claims {
+    fn token(&mut self, read: Result<Placeholder, Broken>) {
+        let token = read.map_or(Bearer::Broken, Bearer::Token);
+        let is_first = self.bearer == Bearer::Absent || self.bearer == token;
+        self.bearer = if is_first { token } else { Bearer::Broken };
+    }
+
     fn parameter(&mut self, name: &'static str, value: String) {
         match name {
             parameters::KEY | parameters::KEY_ALIAS => self.keys.push(value),
@@ -135,7 +203,7 @@ fn credential(value: &HeaderValue, claims: &mut Claims) {
     let Ok(text) = value.to_str() else { return };
     let (scheme, rest) = text.trim_start().split_once(' ').unwrap_or((text, ""));
     if scheme.eq_ignore_ascii_case("bearer") {
-        claims.bearer = Bearer::Present;
+        claims.token(Placeholder::read(rest));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return;
@@ -145,15 +213,4 @@ fn credential(value: &HeaderValue, claims: &mut Claims) {
     let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
     claims.keys.push(user.to_owned());
     claims.secrets.push(Zeroizing::new(password.to_owned()));
-}
-
-/// Path and query again; the remaining bytes were part of a valid target before.
-fn with_query(path: &str, query: &[u8]) -> Uri {
-    let mut target = String::with_capacity(path.len() + 1 + query.len());
-    target.push_str(path);
-    if !query.is_empty() {
-        target.push('?');
-        target.push_str(std::str::from_utf8(query).unwrap_or_default());
-    }
-    PathAndQuery::try_from(target).map_or_else(|_| Uri::default(), Uri::from)
 }

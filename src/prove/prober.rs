@@ -10,14 +10,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::clock;
-use crate::credentials::standing::Candidate;
 use crate::credentials::store::Store;
-use crate::credentials::{Account, Basic, Slot, candidates};
+use crate::credentials::{Keyring, Uid};
 use crate::metrics::Metrics;
 use crate::prove;
 use crate::upstream::Upstream;
 use crate::vonage::hosts::Host;
-use crate::vonage::probe;
 
 /// With nothing due, look again after this long.
 const RARELY: Duration = Duration::from_mins(1);
@@ -37,10 +35,10 @@ impl Alarm {
 pub async fn run(store: Arc<Store>, upstream: Arc<Upstream>, metrics: Arc<Metrics>, alarm: Arc<Alarm>) {
     let mut published = store.subscribe();
     loop {
-        for (account, slot, host) in due(&store) {
-            let proof = prove::prove(&upstream, &account, &slot, host).await;
+        for (keyring, uid, host) in due(&store) {
+            let proof = prove::prove(&upstream, &keyring, uid, host).await;
             metrics.probe(proof.word());
-            tracing::debug!(account = %account.key, host = %host, proof = proof.word(), "probed");
+            tracing::debug!(account = %keyring.account(), kind = %keyring.kind(), host = %host, proof = proof.word(), "probed");
         }
         let wait = next(&store).map_or(RARELY, |at| at.saturating_duration_since(clock::now())).clamp(Duration::from_millis(20), RARELY);
         tokio::select! {
@@ -51,18 +49,16 @@ pub async fn run(store: Arc<Store>, upstream: Arc<Upstream>, metrics: Arc<Metric
     }
 }
 
-fn due(store: &Store) -> Vec<(Arc<Account>, Slot<Basic>, Host)> {
+fn due(store: &Store) -> Vec<(Keyring, Uid, Host)> {
     let now = clock::now();
     let mut found = Vec::new();
-    for account in &store.load().accounts {
-        let candidates = candidates(&account.secrets);
-        let mut standings = account.opinion.lock();
-        for host in probed_hosts(&standings.known_hosts()) {
+    for keyring in store.load().keyrings() {
+        let candidates = keyring.candidates();
+        let mut standings = keyring.opinion().lock();
+        for host in probed_hosts(&keyring, &standings.known_hosts()) {
             let share = f64::from(u16::from_le_bytes(clock::random())) / f64::from(u16::MAX);
-            for uid in standings.probes_due(&candidates, host, share, now) {
-                let slot = account.secrets.iter().find(|slot| slot.uid == uid);
-                found.extend(slot.map(|slot| (Arc::clone(account), slot.clone(), host)));
-            }
+            let due = standings.probes_due(&candidates, host, share, now);
+            found.extend(due.into_iter().map(|uid| (keyring.clone(), uid, host)));
         }
     }
     found
@@ -70,14 +66,15 @@ fn due(store: &Store) -> Vec<(Arc<Account>, Slot<Basic>, Host)> {
 
 fn next(store: &Store) -> Option<Instant> {
     let now = clock::now();
-    let of_account = |account: &Arc<Account>| {
-        let candidates: Vec<Candidate> = candidates(&account.secrets);
-        let standings = account.opinion.lock();
-        probed_hosts(&standings.known_hosts()).into_iter().filter_map(|host| standings.next_probe(&candidates, host, now)).min()
+    let of_keyring = |keyring: Keyring| {
+        let candidates = keyring.candidates();
+        let standings = keyring.opinion().lock();
+        let hosts = probed_hosts(&keyring, &standings.known_hosts());
+        hosts.into_iter().filter_map(|host| standings.next_probe(&candidates, host, now)).min()
     };
-    store.load().accounts.iter().filter_map(of_account).min()
+    store.load().keyrings().filter_map(of_keyring).min()
 }
 
-fn probed_hosts(known: &[Host]) -> Vec<Host> {
-    known.iter().copied().filter(|host| probe::free_call(*host).is_some()).collect()
+fn probed_hosts(keyring: &Keyring, known: &[Host]) -> Vec<Host> {
+    known.iter().copied().filter(|host| prove::free_call(keyring, *host).is_some()).collect()
 }

@@ -4,7 +4,8 @@
 //! for a value on the other side of the file's edge: a value that left the file may be dead without our knowing, and must
 //! not take the turn of one in the file, nor the other way round. One more only for a value that the provider was
 //! seen to accept on a later attempt than this request's own: it was not live yet then, and is now. Never more than four;
-//! nothing is sent again unless the last answer was a refusal or might be one; the first answer is what goes back
+//! nothing is sent again unless the last answer was a refusal or might be one, or said that the time of our token is
+//! over, which takes a fresh one by the same key, once; the first answer is what goes back
 //! when nothing was accepted.
 
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub enum After {
     Deliver,
     /// The credential was refused, or perhaps: another one may be tried.
     Refused,
+    /// The time of our token was over: the same key may sign a fresh one.
+    MintAfresh,
 }
 
 /// The attempts of one request so far.
@@ -41,14 +44,27 @@ pub enum After {
 pub struct Course {
     tries: Vec<Try>,
     known: Vec<Uid>,
+    afresh: Afresh,
+}
+
+/// Whether a fresh token was made for this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Afresh {
+    #[default]
+    Allowed,
+    Spent,
 }
 
 impl Course {
     /// Takes an answer in.
     pub fn answered(&mut self, uid: Uid, verdict: Verdict, sent: Instant) -> After {
+        if verdict == Verdict::Stale {
+            let before = std::mem::replace(&mut self.afresh, Afresh::Spent);
+            return if before == Afresh::Allowed { After::MintAfresh } else { After::Deliver };
+        }
         self.tries.push(Try { uid, verdict, sent });
         match verdict {
-            Verdict::Accepted | Verdict::NoEvidence => After::Deliver,
+            Verdict::Accepted | Verdict::Stale | Verdict::NoEvidence => After::Deliver,
             Verdict::Refused | Verdict::Doubtful => After::Refused,
         }
     }

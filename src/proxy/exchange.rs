@@ -8,6 +8,7 @@
 //! | `ask` | the request, and whether it may be sent again |
 //! | `attempt` | one attempt, and why it may have no answer |
 //! | `next` | which secret goes first, and what comes after a refusal |
+//! | `present` | what the chosen value looks like on the request |
 //! | `lessons` | what is learnt from it all |
 //! | `told` | the log line |
 
@@ -21,11 +22,11 @@ use super::caller::Caller;
 use super::course::{After, Course};
 use super::fault::Fault;
 use super::route::Treatment;
+use super::whose::Wanted;
 use super::{Proxy, headers, is_safe};
 use crate::clock;
 use crate::inject::Credential;
 use crate::metrics::FallbackOutcome;
-use crate::secret::ApiKey;
 use crate::upstream::SendError;
 use crate::vonage::refusal::Verdict;
 
@@ -33,25 +34,32 @@ mod ask;
 mod attempt;
 mod lessons;
 mod next;
+mod present;
 mod told;
 
 pub(super) use ask::{Ask, AskBody};
 use attempt::{FIRST_PIECE, Failure, Judged};
 use lessons::Lessons;
-use next::Next;
+use next::{Next, may_mint_afresh};
 pub(super) use told::Told;
 
 impl Proxy {
-    /// Sends a request with the account's secrets until one is accepted, by the rules.
-    pub(super) async fn exchange(&self, ask: &Ask, key: &ApiKey, caller: &Caller, told: &mut Told) -> Result<Response<AnswerBody>, Fault> {
+    /// Sends a request with the values of a keyring until one is accepted, by the rules.
+    pub(super) async fn exchange(
+        &self,
+        ask: &Ask,
+        wanted: &Wanted,
+        caller: &Caller,
+        told: &mut Told,
+    ) -> Result<Response<AnswerBody>, Fault> {
         let mut course = Course::default();
         let mut lessons = Lessons::new(self, ask.host);
         let mut held: Option<Judged> = None;
-        let mut pick = self.first(ask, key, &mut course).await.ok_or(Fault::NoCredentials)?;
+        let mut pick = self.first(ask, wanted, &mut course).await.ok_or(Fault::NoCredentials)?;
         loop {
             told.attempt(&pick);
             let sent = clock::now();
-            let judged = match self.attempt(ask, &pick, caller).await {
+            let judged = match self.attempt(ask, wanted, &pick, caller).await {
                 Ok(judged) => judged,
                 Err(failure) => return self.give_up(ask, failure, held),
             };
@@ -61,9 +69,15 @@ impl Proxy {
                     self.count_delivery(&course, &pick, judged.verdict);
                     return self.deliver(ask, judged, None);
                 }
+                // The same key signs again: the next attempt finds no token and makes one.
+                After::MintAfresh if may_mint_afresh(ask, caller) => {
+                    held = Some(held.take().unwrap_or(judged));
+                    continue;
+                }
+                After::MintAfresh => return self.deliver(ask, held.take().unwrap_or(judged), None),
                 After::Refused => held.take().unwrap_or(judged),
             };
-            match self.next(ask, key, caller, &mut course, &lessons, told).await {
+            match self.next(ask, wanted, caller, &mut course, &lessons, told).await {
                 Next::Send(next) => {
                     held = Some(first);
                     pick = next;

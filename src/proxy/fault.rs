@@ -56,8 +56,14 @@ pub enum Fault {
     BodyTooLong,
     /// A body that must be looked at is longer than the replay limit.
     BodyTooLongToRead,
+    /// A body that must be looked at, and no memory is left for it.
+    MemoryFull,
     /// A body that must be looked at and cannot be read.
     BodyUnreadable,
+    /// A body that a credential must be written into is not what its type says.
+    BodyTypeDiffers,
+    /// A request that must be signed has no defined signature.
+    Unsignable,
     /// The caller's body broke off or its framing is wrong.
     BodyBroken,
     /// The caller's body stopped coming.
@@ -72,8 +78,22 @@ pub enum Fault {
     KeyLimited,
     /// A host that this listener does not serve.
     HostLimited,
-    /// The endpoint takes only a scheme that we cannot inject.
-    Scheme,
+    /// A bearer token that is none, where a token is put in its place.
+    TokenBroken,
+    /// A token that limits what it may do, where such limits are not carried over.
+    TokenLimited,
+    /// An application that we do not hold.
+    ApplicationUnknown,
+    /// An application that this listener does not serve.
+    ApplicationLimited,
+    /// An application of another account than the one that the request names.
+    ApplicationOfAnother,
+    /// The account has no application, and the endpoint takes nothing but a token.
+    NoApplication,
+    /// The account has several, and the request names none.
+    WhichApplication,
+    /// The application has no key that can be used.
+    NoPrivateKey,
     /// No valid credentials file was seen yet.
     NoCredentials,
     /// There is no connection to Vonage.
@@ -195,11 +215,29 @@ impl Fault {
                 "this endpoint may carry credentials in its body, so it is read whole, and it is longer than limits.replay",
                 "send less, or raise limits.replay in sidecar.toml",
             ),
+            Self::MemoryFull => (
+                503,
+                "memory_full",
+                "this endpoint may carry credentials in its body, so it is read whole, and limits.replay_memory is used up",
+                "send again in a moment, or raise limits.replay_memory in sidecar.toml",
+            ),
             Self::BodyUnreadable => (
                 400,
                 "body_unreadable",
                 "the body begins as a JSON object but is cut short or malformed",
                 "send a complete JSON object or a form",
+            ),
+            Self::BodyTypeDiffers => (
+                415,
+                "body_type_differs",
+                "a credential must be written into the body, which is compressed or not what its Content-Type says",
+                "send a form as application/x-www-form-urlencoded and an object as application/json, uncompressed",
+            ),
+            Self::Unsignable => (
+                400,
+                "not_signable",
+                "the account signs its requests, and a parameter that occurs twice or is a list, an object or null has no signature",
+                "send each parameter once, as text, number or truth value",
             ),
             Self::BodyBroken => {
                 (400, "body_broken", "the body broke off or its framing is wrong", "send the whole body with the length it says")
@@ -220,11 +258,50 @@ impl Fault {
             ),
             Self::KeyLimited => (403, "key_not_served", "this listener serves another account", "use the listener of that account"),
             Self::HostLimited => (403, "host_not_served", "this listener serves another Vonage host", "use a listener without that limit"),
-            Self::Scheme => (
-                501,
-                "scheme_not_supported",
-                "this endpoint takes no API key and secret in a header, only a credential that this version does not inject",
-                "call Vonage directly for this endpoint; vonage-sidecar explain METHOD PATH shows what it takes",
+            Self::TokenBroken => (
+                400,
+                "token_broken",
+                "the bearer token is not a JSON web token, so it does not say which application the request is for",
+                "send a token that any private key has signed, with application_id; or none, if the account has one application",
+            ),
+            Self::TokenLimited => (
+                400,
+                "token_limited",
+                "the bearer token limits what it may do with sub or acl, and the one that goes to Vonage would not",
+                "make the token without sub and acl, or set mint_claims = \"keep\" at this listener in sidecar.toml",
+            ),
+            Self::ApplicationUnknown => (
+                403,
+                "application_unknown",
+                "the application of the token is not in the credentials file",
+                "use an application of the file, or add it as an [[application]] with its private key",
+            ),
+            Self::ApplicationLimited => {
+                (403, "application_not_served", "this listener serves another application", "use the listener of that application")
+            }
+            Self::ApplicationOfAnother => (
+                400,
+                "application_of_another_account",
+                "the application of the token belongs to another account than the API key of the request",
+                "name one account on a request",
+            ),
+            Self::NoApplication => (
+                400,
+                "no_application",
+                "this endpoint takes only the token of an application, and the account has none in the credentials file",
+                "add an [[application]] with its private key to the credentials file",
+            ),
+            Self::WhichApplication => (
+                400,
+                "application_not_named",
+                "this endpoint takes the token of an application, and the account has several",
+                "send a bearer token with application_id (any private key may have signed it), or set application at the listener",
+            ),
+            Self::NoPrivateKey => (
+                503,
+                "no_private_key",
+                "the application has no private key that can be used",
+                "run vonage-sidecar check, which says what is wrong with its keys",
             ),
             Self::NoCredentials => (
                 503,

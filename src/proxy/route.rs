@@ -19,18 +19,18 @@ pub struct Routed {
     pub host: Host,
     /// Whether a bodiless GET or HEAD may be repeated.
     pub repeat: Repeat,
-    /// What is put on it.
+    /// Whose credential it carries.
     pub treatment: Treatment,
 }
 
-/// What is put on a request.
+/// Whose credential a request carries. Which of ours is decided from what the caller claims (`whose`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// The account's key and secret, as Basic.
-    Basic,
-    /// Nothing: the caller's own credential of another kind passes.
+    /// One of ours.
+    Ours,
+    /// The caller's own, of another kind, which passes.
     PassThrough,
-    /// Nothing: the endpoint is open.
+    /// None: the endpoint is open.
     Open,
 }
 
@@ -49,20 +49,16 @@ pub fn route(admitted: Admitted, listen: &Listen, region: Option<Region>) -> Res
     };
     let matched = endpoints::lookup(set, admitted.method(), admitted.path());
     let host = endpoints::destination(matched.endpoint, region, label);
-    let treatment = treatment(matched.endpoint)?;
+    let treatment = treatment(matched.endpoint);
     Ok(Routed { head: admitted.into_head(), endpoint: matched.endpoint, host, repeat: matched.repeat, treatment })
 }
 
-/// Basic wherever the endpoint takes it.
-fn treatment(endpoint: &Endpoint) -> Result<Treatment, Fault> {
-    let takes = |scheme| endpoint.schemes.contains(&scheme);
-    if takes(Scheme::Basic) {
-        Ok(Treatment::Basic)
-    } else if takes(Scheme::PassThrough) {
-        Ok(Treatment::PassThrough)
-    } else if takes(Scheme::Open) {
-        Ok(Treatment::Open)
+fn treatment(endpoint: &Endpoint) -> Treatment {
+    if endpoint.schemes.contains(&Scheme::PassThrough) {
+        Treatment::PassThrough
+    } else if endpoint.schemes.contains(&Scheme::Open) {
+        Treatment::Open
     } else {
-        Err(Fault::Scheme)
+        Treatment::Ours
     }
 }

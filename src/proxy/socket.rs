@@ -207,8 +207,8 @@ impl AsyncRead for Socket {
         let before = buf.filled().len();
         loop {
             match this.stream.poll_read_ready(cx)? {
-                Poll::Ready(()) => match this.stream.try_read_buf(buf) {
-                    Ok(_) => {
+                Poll::Ready(()) => match read(&this.stream, buf) {
+                    Ok(()) => {
                         this.took(buf.filled().get(before..).unwrap_or_default());
                         return Poll::Ready(Ok(()));
                     }
@@ -223,6 +223,18 @@ impl AsyncRead for Socket {
             }
         }
     }
+}
+
+/// Reads what is there. Less than there was room for means that nothing more is there: the runtime is told so, which
+/// saves the call that would find it out. It is told what was known before the read, so nothing that comes later is lost.
+fn read(stream: &TcpStream, buf: &mut ReadBuf<'_>) -> Result<()> {
+    let mut took_something = false;
+    let outcome = stream.try_io(Interest::READABLE, || {
+        let read = stream.try_read_buf(buf)?;
+        took_something = read > 0;
+        if took_something && buf.remaining() > 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    if took_something { Ok(()) } else { outcome }
 }
 
 impl AsyncWrite for Socket {

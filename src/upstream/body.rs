@@ -11,7 +11,6 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -20,6 +19,10 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
+
+mod memory;
+
+pub use memory::{MemoryFull, ReplayMemory, Share};
 
 /// The body of an outgoing request.
 #[derive(Debug)]
@@ -47,27 +50,6 @@ pub enum BodyError {
     /// A later attempt reads now.
     #[error("another attempt took over")]
     Superseded,
-}
-
-/// Bytes that all kept bodies together may take.
-#[derive(Debug)]
-pub struct ReplayMemory {
-    free: AtomicUsize,
-}
-
-impl ReplayMemory {
-    /// So many bytes.
-    pub fn new(bytes: usize) -> Self {
-        Self { free: AtomicUsize::new(bytes) }
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(bytes)).is_ok()
-    }
-
-    fn give(&self, bytes: usize) {
-        self.free.fetch_add(bytes, Ordering::AcqRel);
-    }
 }
 
 /// How the caller's body ended, as far as it was read.
@@ -242,7 +224,7 @@ pub enum Arrived {
 
 /// A body up to this size, in bytes, is kept beside no copy and counts for no memory: it lies in the buffer that its head
 /// was read into anyway.
-const SMALL: usize = 8 * 1024;
+pub const SMALL: usize = 8 * 1024;
 
 /// Looks once at what has come of a body, without waiting: a small one needs no copy beside the stream.
 pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Arrived {

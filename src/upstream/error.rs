@@ -101,7 +101,7 @@ pub enum ConnectError {
     ProxyBroken(#[source] Arc<io::Error>),
     /// HTTP could not be begun on a connection that stood.
     #[error("HTTP could not be begun")]
-    Http(#[source] Arc<hyper::Error>),
+    Http(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// New connections closed as soon as they stood, several times in a row.
     #[error("new connections close at once")]
     Unstable,
@@ -235,8 +235,7 @@ impl SendError {
         }
     }
 
-    /// What the caller's body did, when that is why the exchange failed: then the fault is not the peer's. Over
-    /// HTTP/2 the stream is reset and the reason lost on the way: `Tee::source` tells it there.
+    /// What the caller's body did, when that is why the exchange failed: then the fault is not the peer's.
     pub fn body(&self) -> Option<&BodyError> {
         match self {
             Self::Failed(source) => find(source.as_ref()),

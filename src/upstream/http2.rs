@@ -1,33 +1,43 @@
 //! One HTTP/2 connection, how many streams it has, and what its failures prove.
 //!
-//! Invariant: everything that moves the connection runs in one task. h2 marks the streams above a GOAWAY with the
-//! same error that it keeps for the connection as a whole, and hyper asks for the latter right after it has opened a
-//! stream. On two threads a GOAWAY could arrive in between, and a stream that the peer did process would seem not
-//! to be. In one task nothing is in between, so a GOAWAY error of the peer always means "above the last stream".
-//! With the two tasks that hyper would use, the test of this fails within a second. It saves a change of task per
-//! request, too. Source: h2 0.4.20 `Streams::recv_go_away`, hyper 1.12 `ClientTask::poll`.
+//! The task that has a request gives it to h2 by itself, with all of its body if that is there; the task of the
+//! connection writes what came together. There is no task a request and no queue between them.
+//!
+//! Invariant: what an error of a stream proves is told from the error of that stream alone. h2 ends the streams above
+//! a GOAWAY with the peer's error, and those below it with another one when the connection closes. A request that h2
+//! does not take, or that still waits for a stream, was not begun. Source: h2 0.4.20, `Inner::recv_go_away`,
+//! `Inner::recv_eof`.
 //!
 //! A future that is dropped resets its stream.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 
-use http::Response;
-use hyper::client::conn::http2::{Builder, Connection, SendRequest};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use bytes::Bytes;
+use h2::client::{Builder, SendRequest};
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{Method, Response};
+use http_body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Reuse;
 use super::body::Body;
 use super::connect::Protocol;
-use super::error::{ConnectError, SendError, find};
-use super::figures::{Counters, Open};
+use super::error::{ConnectError, SendError};
+use super::figures::Counters;
 use super::pool::Shared;
 use super::received::Received;
 use super::wire::Wire;
+use exchange::{Broken, Exchange};
+use gathered::Gathered;
+use task::Task;
+
+mod exchange;
+mod gathered;
+mod task;
 
 /// What a stream may have under way towards us, in bytes: a recording in one go, without a slow caller holding much.
 const STREAM_WINDOW: u32 = 512 << 10;
@@ -37,19 +47,16 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 const SEND_BUFFER: usize = 256 << 10;
 /// The largest head of an answer, in bytes.
 const HEAD: u32 = 64 << 10;
-/// How often a quiet connection is asked whether it still lives: well below the 60 s after which it closes unused,
-/// and below the memory of common middleboxes.
-const PING: Duration = Duration::from_secs(20);
-/// How long the answer to that may take.
-const PONG: Duration = Duration::from_secs(10);
 /// How many streams may be opened before the peer has said how many it allows (RFC 9113 §6.5.2 recommends no less
 /// than 100 to the peer).
 const STREAMS: usize = 100;
+/// What a peer that allows any number of streams gets.
+const MOST_STREAMS: usize = 1 << 20;
 
 /// A connection that carries many requests at a time.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
-    sender: SendRequest<Body>,
+    sender: SendRequest<Bytes>,
     state: Arc<State>,
 }
 
@@ -58,6 +65,35 @@ struct State {
     streams: AtomicUsize,
     limit: AtomicUsize,
     served: AtomicU64,
+    /// As many as streams may be begun. Those who wait for one are served in their order, and let go when the connection
+    /// ends.
+    places: Arc<Semaphore>,
+    /// We closed the connection, since the peer did not answer a ping.
+    given_up: AtomicBool,
+}
+
+impl State {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            streams: AtomicUsize::new(0),
+            limit: AtomicUsize::new(STREAMS),
+            served: AtomicU64::new(0),
+            places: Arc::new(Semaphore::new(STREAMS)),
+            given_up: AtomicBool::new(false),
+        })
+    }
+
+    /// Called by the connection's task alone. Places in use cannot be withdrawn yet; the next call goes on with it.
+    fn allow(&self, wanted: usize) {
+        let (wanted, limit) = (wanted.min(MOST_STREAMS), self.limit.load(Ordering::Acquire));
+        if wanted > limit {
+            self.places.add_permits(wanted - limit);
+            self.limit.store(wanted, Ordering::Release);
+        } else if wanted < limit {
+            let withdrawn = self.places.forget_permits(limit - wanted);
+            self.limit.store(limit - withdrawn, Ordering::Release);
+        }
+    }
 }
 
 /// A stream in use: it counts until it is dropped.
@@ -71,8 +107,9 @@ impl Drop for Stream {
 }
 
 impl Shared for Link {
+    /// Nobody waits for this answer, so nobody is woken.
     fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        matches!(self.sender.clone().poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_)))
     }
 
     fn streams(&self) -> usize {
@@ -90,24 +127,26 @@ impl Shared for Link {
 
 /// Begins HTTP/2 on a wire.
 pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>) -> Result<Link, ConnectError> {
-    let socket = SocketTask::default();
-    let handshake = Builder::new(socket.clone())
-        .timer(TokioTimer::new())
+    let traffic = wire.traffic();
+    let handshake = Builder::new()
+        .enable_push(false)
         .initial_max_send_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
+        .max_send_buffer_size(SEND_BUFFER)
         .max_header_list_size(HEAD)
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PONG)
-        .keep_alive_while_idle(true)
-        .handshake(TokioIo::new(wire))
+        .handshake(Gathered::new(wire))
         .await;
     let (sender, connection) = handshake.map_err(|error| ConnectError::Http(Arc::new(error)))?;
-    let state = Arc::new(State { streams: AtomicUsize::new(0), limit: AtomicUsize::new(STREAMS), served: AtomicU64::new(0) });
-    let task = Task { socket: socket.take(), requests: Some(connection), state: Arc::clone(&state), _open: counters.open(Protocol::Http2) };
-    let _task = tokio::spawn(task);
+    let state = State::new();
+    drop(tokio::spawn(Task::new(connection, traffic, Arc::clone(&state), counters.open(Protocol::Http2))));
     Ok(Link { sender, state })
+}
+
+/// A request on its way: begun, or waiting for a stream.
+enum Turn {
+    Begun(Exchange),
+    Waits(Pin<Box<dyn Future<Output = Result<Exchange, SendError>> + Send>>),
 }
 
 impl Link {
@@ -119,27 +158,48 @@ impl Link {
     }
 
     /// Sends a request with scheme and authority and waits for the head of its answer.
+    ///
+    /// The request is handed over before the future is made, so that the future stays small.
     pub(super) fn send(
-        mut self,
+        self,
         request: http::Request<Body>,
         reuse: Reuse,
     ) -> impl Future<Output = Result<Response<Received>, SendError>> + Send + use<> {
-        // Boxed, since every future around it would hold it again.
-        let answer = Box::pin(self.sender.try_send_request(request));
-        // The answer does not need it, and a connection past its age ends when the last of these is gone.
-        drop(self);
+        let state = Arc::clone(&self.state);
+        let turn = match Arc::clone(&state.places).try_acquire_owned() {
+            Ok(place) => self.hand_over(request, place).map(Turn::Begun),
+            Err(_used_up) => Ok(Turn::Waits(Box::pin(self.wait(request)))),
+        };
         async move {
-            answer.await.map(|response| response.map(Received::new)).map_err(|mut error| {
-                let given_back = error.take_message().is_some();
-                let error = error.into_error();
-                let verdict = if given_back { Proof::NotProcessed } else { proof(&error) };
-                match (verdict, reuse) {
-                    (Proof::NotProcessed, _) => SendError::NotProcessed(Box::new(error)),
-                    (Proof::Closed, Reuse::Reused) => SendError::ClosedBeforeAnswer(Box::new(error)),
-                    (Proof::Closed, Reuse::Fresh) | (Proof::Nothing, _) => SendError::Failed(Box::new(error)),
-                }
-            })
+            let exchange = match turn? {
+                Turn::Begun(exchange) => exchange,
+                Turn::Waits(turn) => turn.await?,
+            };
+            exchange.await.map_err(|broken| judge(broken, reuse, &state))
         }
+    }
+
+    /// Waits for a stream. The connection may end before.
+    async fn wait(self, request: http::Request<Body>) -> Result<Exchange, SendError> {
+        let place = Arc::clone(&self.state.places).acquire_owned().await;
+        self.hand_over(request, place.map_err(|closed| SendError::NotProcessed(Box::new(closed)))?)
+    }
+
+    /// Gives a request to h2, and the body with it if it is there. What h2 does not take was not begun.
+    fn hand_over(mut self, request: http::Request<Body>, place: OwnedSemaphorePermit) -> Result<Exchange, SendError> {
+        let (mut head, body) = request.into_parts();
+        tell_length(&mut head, &body);
+        let sent = self.sender.send_request(http::Request::from_parts(head, ()), body.is_end_stream());
+        let (answer, stream) = sent.map_err(|error| SendError::NotProcessed(Box::new(error)))?;
+        Ok(Exchange::new(answer, stream, body, place))
+    }
+}
+
+/// Methods that usually have a body tell that they have none (RFC 9110 §8.6).
+fn tell_length(head: &mut http::request::Parts, body: &Body) {
+    let Some(length) = body.size_hint().exact() else { return };
+    if length > 0 || matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
 }
 
@@ -154,75 +214,25 @@ enum Proof {
     Nothing,
 }
 
-fn proof(error: &hyper::Error) -> Proof {
-    match find::<h2::Error>(error) {
-        Some(error) if error.is_remote() && error.is_go_away() => Proof::NotProcessed,
-        Some(error) if error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM) => Proof::NotProcessed,
-        // hyper unwraps what h2 says about the socket.
-        None if find::<std::io::Error>(error).is_some() => Proof::Closed,
-        Some(_) | None => Proof::Nothing,
+fn judge(broken: Broken, reuse: Reuse, state: &State) -> SendError {
+    let error = match broken {
+        Broken::Body(error) => return SendError::Failed(Box::new(error)),
+        Broken::Stream(error) => error,
+    };
+    match (proof(&error, state.given_up.load(Ordering::Acquire)), reuse) {
+        (Proof::NotProcessed, _) => SendError::NotProcessed(Box::new(error)),
+        (Proof::Closed, Reuse::Reused) => SendError::ClosedBeforeAnswer(Box::new(error)),
+        (Proof::Closed, Reuse::Fresh) | (Proof::Nothing, _) => SendError::Failed(Box::new(error)),
     }
 }
 
-type SocketFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Keeps the first future that hyper wants run, which moves the socket, and spawns the later ones, one for each
-/// request.
-#[derive(Clone, Default)]
-struct SocketTask {
-    kept: Arc<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    seen: AtomicUsize,
-    future: Mutex<Option<SocketFuture>>,
-}
-
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for SocketTask {
-    fn execute(&self, future: F) {
-        if self.kept.seen.load(Ordering::Relaxed) == 0 {
-            self.kept.seen.store(1, Ordering::Relaxed);
-            *self.kept.future.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(future));
-        } else {
-            drop(tokio::spawn(future));
-        }
-    }
-}
-
-impl SocketTask {
-    fn take(&self) -> Option<SocketFuture> {
-        self.kept.future.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// Moves a connection: its socket and the requests that wait to go onto it.
-struct Task {
-    socket: Option<SocketFuture>,
-    requests: Option<Connection<TokioIo<Wire>, Body, SocketTask>>,
-    state: Arc<State>,
-    _open: Open,
-}
-
-impl Future for Task {
-    type Output = ();
-
-    /// The socket first, so that a goodbye that has come is known before a request is taken. What the requests add
-    /// wakes this task again, and all that were taken together are written together.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        if this.socket.as_mut().is_none_or(|socket| socket.as_mut().poll(cx).is_ready()) {
-            return Poll::Ready(());
-        }
-        if let Some(requests) = this.requests.as_mut() {
-            if Pin::new(&mut *requests).poll(cx).is_ready() {
-                // No more requests. The streams under way go on, and what was not begun goes back to its sender.
-                this.requests = None;
-                cx.waker().wake_by_ref();
-            } else {
-                this.state.limit.store(requests.current_max_send_streams(), Ordering::Release);
-            }
-        }
-        Poll::Pending
+fn proof(error: &h2::Error, given_up: bool) -> Proof {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    if error.is_remote() && (error.is_go_away() || refused) {
+        Proof::NotProcessed
+    } else if error.is_io() && !given_up {
+        Proof::Closed
+    } else {
+        Proof::Nothing
     }
 }

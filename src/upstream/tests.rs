@@ -4,4 +4,6 @@ mod egress;
 mod http1;
 mod http2;
 mod origins;
+mod peer;
+mod streams;
 mod tls;

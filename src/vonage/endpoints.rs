@@ -225,6 +225,11 @@ impl Endpoint {
         position("{key}").zip(position("{secret}"))
     }
 
+    /// Whether a token may carry `acl` here: the token endpoints of the Network APIs refuse it.
+    pub fn takes_acl(&self) -> bool {
+        !self.path.starts_with("/oauth2/")
+    }
+
     fn names(&self, method: &Method) -> bool {
         self.methods.contains(&method.as_str())
     }
@@ -268,9 +273,19 @@ pub fn lookup(chosen: Option<Set>, method: &Method, normal_path: &str) -> Matche
 }
 
 fn general(method: &Method, path: &str) -> Option<&'static Endpoint> {
-    let first = segments(path).next()?;
+    let mut parts = segments(path);
+    let first = parts.next()?;
+    let second = parts.next().unwrap_or_default();
     let groups = TABLES.iter().copied().flatten().filter(|group| group.first == first);
-    find(groups.flat_map(|group| group.rows), method, path)
+    find(groups.flat_map(|group| group.rows).filter(|row| may_fit(row.path, first, second)), method, path)
+}
+
+/// A look at the first letter behind `/first/`, which settles most rows of a large group.
+fn may_fit(template: &str, first: &str, second: &str) -> bool {
+    match template.as_bytes().get(first.len() + 2) {
+        None | Some(b'{' | b'*') => true,
+        letter @ Some(_) => letter == second.as_bytes().first(),
+    }
 }
 
 /// The first row that fits path and method, else the first that fits the path.

@@ -38,6 +38,8 @@ pub enum Verdict {
     Accepted,
     /// The provider refused this credential and executed nothing.
     Refused,
+    /// The provider says that the time of our token is over and executed nothing: a fresh one by the same key is wanted.
+    Stale,
     /// A 401 that looks like neither.
     Doubtful,
     /// It says nothing about the credential: 5xx, 429, a gateway's own 403 or 404.
@@ -80,6 +82,8 @@ enum Material {
 enum Sign {
     /// This credential is no good.
     Refused,
+    /// The time of our token is over.
+    Stale,
     /// Something that another credential could not change.
     OtherReason,
     /// Nothing that is known.
@@ -165,6 +169,8 @@ fn unauthorized(endpoint: &Endpoint, material: Material, text: Option<Cow<'_, st
     let signs: Vec<Sign> = endpoint.refusals.iter().map(sign).collect();
     if signs.contains(&Sign::OtherReason) {
         Verdict::NoEvidence
+    } else if signs.contains(&Sign::Stale) {
+        Verdict::Stale
     } else if signs.contains(&Sign::Refused) {
         Verdict::Refused
     } else {

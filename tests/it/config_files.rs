@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use vonage_sidecar::config::{self, Settings};
 use vonage_sidecar::credentials::{Keep, SignatureMethod, file};
+use vonage_sidecar::jwt::generate;
 use zeroize::Zeroizing;
 
 const SIDECAR: &str = include_str!("../../config/sidecar.toml");
@@ -57,8 +58,8 @@ fn every_setting_is_explained() {
 #[test]
 fn the_example_of_the_credentials_can_be_used_as_it_is() {
     assert_eq!(file::references(CREDENTIALS), [PathBuf::from("private.key")]);
-    let pem = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
-    let referenced = [(PathBuf::from("private.key"), Ok(Zeroizing::new(pem.as_bytes().to_vec())))].into();
+    let pem = generate::key_pair().unwrap().private;
+    let referenced = [(PathBuf::from("private.key"), Ok(Zeroizing::new(pem.as_pem().as_bytes().to_vec())))].into();
     let (parsed, problems) = file::parse(Path::new("credentials.toml"), CREDENTIALS, &referenced);
     assert!(problems.is_empty(), "{problems}");
     let parsed = parsed.unwrap();

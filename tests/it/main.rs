@@ -25,10 +25,13 @@ mod forwarding; // the same bytes both ways, but for what may not travel
 mod guard; // what no caller reaches, however it asks
 mod hostile; // nothing that is sent to it breaks it, or goes on as it is
 mod promise; // load while secrets rotate: none failed, none sent twice
+mod recipes; // what apps are told, by SDK
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
+mod schemes; // every kind of credential: tokens, parameters, paths, signatures
+mod sdks; // real SDKs, where they are installed
 mod secrets; // the commands that manage secrets
 mod support; // a sidecar with an emulator behind it, and callers
 mod tidy; // the sources themselves: heads, lengths, arrows, words

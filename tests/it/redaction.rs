@@ -32,7 +32,7 @@ const BEARER: &str = "eyJhbGciOiJSUzI1NiJ9.Q2FuYXJ5QmVhcmVy.CanaryBearerMark";
 const BROKEN: [&str; 4] = ["CanaryBroken1", "CanaryBroken2", "CanaryBroken3", "CanaryBroken4"];
 
 fn private_key() -> String {
-    rcgen::KeyPair::generate().unwrap().serialize_pem()
+    vonage_sidecar::jwt::generate::key_pair().unwrap().private.as_pem().to_owned()
 }
 
 /// Every form in which a program could have written a value down. Parts of a form count as well: a value that is cut or

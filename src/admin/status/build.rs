@@ -36,7 +36,7 @@ impl Status {
             revision: snapshot.revision.as_ref().map(ToString::to_string),
             credentials: facts.reloads.file,
             accounts: snapshot.accounts.iter().map(|account| Account::of(account, now)).collect(),
-            applications: snapshot.applications.iter().map(|application| Application::of(application, snapshot, now)).collect(),
+            applications: snapshot.applications.iter().map(|application| Application::of(application, now)).collect(),
             reloads: facts.reloads.history,
             listeners: facts.listeners,
         }
@@ -47,40 +47,39 @@ impl Account {
     fn of(account: &credentials::Account, now: Instant) -> Self {
         let (membership, lingering_seconds) = presence(account.place, now);
         let standings = account.opinion.lock();
+        let signature_standings = account.signature_opinion.lock();
         Self {
             key: account.key.to_string(),
             membership,
             lingering_seconds,
-            secrets: account.secrets.iter().map(|slot| Value::of(slot, Some(&standings), now)).collect(),
-            signature_secrets: account.signatures.iter().map(|slot| Value::of(slot, Some(&standings), now)).collect(),
+            secrets: account.secrets.iter().map(|slot| Value::of(slot, &standings, now)).collect(),
+            signature_secrets: account.signatures.iter().map(|slot| Value::of(slot, &signature_standings, now)).collect(),
         }
     }
 }
 
 impl Application {
-    /// What is believed of an application's keys is kept with its account.
-    fn of(application: &credentials::Application, snapshot: &Snapshot, now: Instant) -> Self {
+    fn of(application: &credentials::Application, now: Instant) -> Self {
         let (membership, lingering_seconds) = presence(application.place, now);
-        let account = snapshot.account(application.account.as_str());
-        let standings = account.map(|account| account.opinion.lock());
+        let standings = application.opinion.lock();
         Self {
             id: application.id.to_string(),
             account: application.account.to_string(),
             membership,
             lingering_seconds,
-            private_keys: application.keys.iter().map(|slot| Value::of(slot, standings.as_deref(), now)).collect(),
+            private_keys: application.keys.iter().map(|slot| Value::of(slot, &standings, now)).collect(),
         }
     }
 }
 
 impl Value {
-    fn of<V>(slot: &Slot<V>, standings: Option<&Standings>, now: Instant) -> Self {
+    fn of<V>(slot: &Slot<V>, standings: &Standings, now: Instant) -> Self {
         let figures = slot.usage.figures(now);
         let (position, retiring_seconds) = match slot.place {
             Place::File(position) => (Some(position), None),
             Place::Retiring { until } => (None, Some(seconds(until.saturating_duration_since(now)))),
         };
-        let known = standings.map(|standings| standings.hosts(slot.uid)).unwrap_or_default();
+        let known = standings.hosts(slot.uid);
         Self {
             id: slot.label.id.as_ref().map(ToString::to_string),
             position,

@@ -8,8 +8,9 @@ use crate::admin::ReloadView;
 use crate::credentials::standing::Lesson;
 use crate::credentials::usage::Usage;
 use crate::credentials::{self, Basic, Generation, Keep, Label, Membership, Place, SignatureMethod, Slot, Snapshot, Uid, store};
+use crate::jwt::{Signer, SigningKey, generate};
 use crate::metrics::{Metrics, Scrape};
-use crate::secret::{ApiKey, ApiSecret, ApplicationId, PrivateKeyPem, Revision, SecretId};
+use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 use crate::vonage::hosts::Host;
 
 const CANARY: &str = "CanaryValue1";
@@ -40,7 +41,6 @@ fn snapshot(now: Instant) -> Snapshot {
         let file = [Uid(1), Uid(2)];
         standings.learn(Uid(1), Host::REST, Lesson::RefusedPaired, now, &file, now);
         standings.learn(Uid(2), Host::REST, Lesson::Accepted, now, &file, now);
-        standings.learn(Uid(9), Host::API, Lesson::Accepted, now, &file, now);
     }
     let account = credentials::Account {
         key: key.clone(),
@@ -50,13 +50,18 @@ fn snapshot(now: Instant) -> Snapshot {
         primary: None,
         place: Membership::Listed,
         opinion,
+        signature_opinion: Arc::default(),
     };
-    let pem = PrivateKeyPem::parse("-----BEGIN PRIVATE KEY-----\nCanaryValue1\n-----END PRIVATE KEY-----").unwrap();
+    let id = ApplicationId::parse("app-1").unwrap();
+    let signer = Signer::new(&id, SigningKey::parse(&generate::key_pair().unwrap().private).unwrap());
+    let opinion = Arc::new(store::Opinion::default());
+    opinion.lock().learn(Uid(9), Host::API, Lesson::Accepted, now, &[Uid(9)], now);
     let application = credentials::Application {
-        id: ApplicationId::parse("app-1").unwrap(),
+        id,
         account: key,
-        keys: vec![Slot { uid: Uid(9), value: pem, label: Label::default(), place: Place::File(0), usage: Arc::new(Usage::new(now)) }],
+        keys: vec![Slot { uid: Uid(9), value: signer, label: Label::default(), place: Place::File(0), usage: Arc::new(Usage::new(now)) }],
         place: Membership::Lingering { until: now + Duration::from_secs(30) },
+        opinion,
     };
     Snapshot {
         generation: Generation(7),

@@ -9,13 +9,14 @@ use toml::Spanned;
 
 use super::{Check, Span, one_of};
 use crate::config::file::{self, Text};
-use crate::config::{Address, Admin, Listen, Observe, Token};
+use crate::config::{Address, Admin, Listen, MintClaims, Observe, Token};
 use crate::secret::{AccessToken, ApiKey, ApplicationId, Malformed};
 use crate::vonage::endpoints;
 use crate::vonage::hosts::Host;
 
 /// The parts of the management plane that a listener may open.
 const ALLOW_NAMES: &[&str] = &endpoints::MANAGEMENT;
+const MINT_CLAIMS: &[(&str, MintClaims)] = &[("refuse", MintClaims::Refuse), ("keep", MintClaims::Keep)];
 /// A token shorter than this can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 /// Two, so that one can replace the other while both work.
@@ -45,6 +46,7 @@ fn listener(check: &mut Check<'_>, field: &str, raw: &file::Listen, default: Add
         host: raw.host.as_ref().and_then(|name| check.vonage_host(&format!("{field}.host"), name)),
         allow: check.each(&format!("{field}.allow"), &raw.allow, Check::open_part),
         allowed_hosts: check.each(&format!("{field}.allowed_hosts"), &raw.allowed_hosts, Check::host_value),
+        mint_claims: check.word(&format!("{field}.mint_claims"), &raw.mint_claims, MINT_CLAIMS).unwrap_or_default(),
     }
 }
 

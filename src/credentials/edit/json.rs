@@ -205,7 +205,7 @@ impl Node {
 
     fn arranged(held: &[Self], wanted: &[Wanted], referenced: &Referenced) -> Self {
         let item = |wanted: &Wanted| {
-            let old = held.iter().find(|node| node.stands_for(referenced).is_some_and(|text| *text == *wanted.text));
+            let old = held.iter().find(|node| node.stands_for(referenced).is_some_and(|text| wanted.is(&text)));
             Self::element(old, wanted)
         };
         Self::List(wanted.iter().map(item).collect())

@@ -134,13 +134,15 @@ fn an_item_that_names_a_file_keeps_naming_it_while_its_value_is_wanted() {
 
 #[test]
 fn the_keys_of_an_application_are_changed_and_nothing_is_added_for_one_that_is_not_there() {
-    let pem = |mark: &str| format!("-----BEGIN PRIVATE KEY-----\n{mark}\n-----END PRIVATE KEY-----");
-    let text =
-        format!("{COMMENTED}\n[[application]]\nid = \"app-1\"\naccount = \"abcd1234\"\nprivate_keys = [\"\"\"\n{}\"\"\"]\n", pem("AAAA"));
-    let item = |mark: &str| Item { value: PrivateKeyPem::parse(&pem(mark)).unwrap(), label: Label::default() };
-    let change = |id: &str| Change::Keys { application: ApplicationId::parse(id).unwrap(), items: vec![item("BBBB"), item("AAAA")] };
+    let [one, two] =
+        [0, 1].map(|_| rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap().serialize_pem());
+    let text = format!("{COMMENTED}\n[[application]]\nid = \"app-1\"\naccount = \"abcd1234\"\nprivate_keys = [\"\"\"\n{one}\"\"\"]\n");
+    let item = |pem: &str| Item { value: SigningKey::parse(&PrivateKeyPem::parse(pem).unwrap()).unwrap(), label: Label::default() };
+    let change = |id: &str| Change::Keys { application: ApplicationId::parse(id).unwrap(), items: vec![item(&two), item(&one)] };
     let new = edited(&text, &[change("app-1")]);
-    assert!(new.contains("BBBB") && new.contains("# of the account"));
+    let keys = parsed(&new, &Referenced::new()).unwrap().applications.remove(0).keys;
+    assert!(keys[0].value.same_as(&item(&two).value) && keys[1].value.same_as(&item(&one).value));
+    assert!(new.contains(&one) && new.contains("# of the account"), "a key that stays is not written anew");
     let error = edit(&text, &Referenced::new(), &[change("app-2")], &mark()).unwrap_err();
     assert!(matches!(error, NotEdited::NoSuchApplication(_)));
 }

@@ -44,8 +44,7 @@ pub(super) fn whole(parsed: &Parsed) -> Zeroizing<String> {
     let accounts = parsed.accounts.iter().map(|entry| {
         let mut table = account(&entry.key, &Wanted::secrets(&entry.secrets), entry.primary.as_ref());
         if !entry.signatures.is_empty() {
-            let signatures = entry.signatures.iter().map(|item| Wanted { text: item.value.written(), label: item.label.clone() });
-            table.insert("signature_secrets", list(&signatures.collect::<Vec<_>>()));
+            table.insert("signature_secrets", list(&Wanted::signatures(&entry.signatures)));
             table.insert("signature_method", toml_edit::value(word(entry.signature_method)));
         }
         table
@@ -154,7 +153,7 @@ fn arranged(mut layout: Array, held: &[Value], wanted: &[Wanted], referenced: &R
     let fresh = space.rfind('\n').and_then(|at| space.get(at..)).unwrap_or_default().to_owned();
     layout.clear();
     for (index, wanted) in wanted.iter().enumerate() {
-        let old = held.iter().find(|value| stands_for(value, referenced).is_some_and(|text| *text == *wanted.text));
+        let old = held.iter().find(|value| stands_for(value, referenced).is_some_and(|text| wanted.is(&text)));
         let mut value = element(old, wanted);
         if !in_lines {
             value.decor_mut().set_prefix(if index == 0 { "" } else { " " });

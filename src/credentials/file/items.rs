@@ -14,6 +14,7 @@ use super::report::{Fields, Report};
 use super::shape::{Node, Shape, Table, cut_newline};
 use super::{Item, Referenced};
 use crate::credentials::{Keep, Label};
+use crate::jwt::SigningKey;
 use crate::secret::{ApiSecret, Malformed, PrivateKeyPem, SecretId, SignatureSecret};
 
 /// The fields that hold items, wherever they stand.
@@ -63,11 +64,11 @@ impl Kind for SignatureSecret {
     }
 }
 
-impl Kind for PrivateKeyPem {
+impl Kind for SigningKey {
     const NEED: Need = Need::Usable;
 
     fn read(text: &str) -> Result<Self, Malformed> {
-        Self::parse(text)
+        Self::parse(&PrivateKeyPem::parse(text)?)
     }
 
     fn is_same(&self, other: &Self) -> bool {

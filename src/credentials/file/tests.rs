@@ -1,15 +1,20 @@
 //! Every form of the credentials file, and everything that can be wrong with one.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::credentials::Keep;
+use crate::jwt::generate;
 
-const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----";
+/// A private key, and another one.
+static PEMS: LazyLock<[String; 2]> = LazyLock::new(|| [(); 2].map(|()| generate::key_pair().unwrap().private.as_pem().to_owned()));
 
-const THREE: &str = r#"
+static THREE: LazyLock<String> = LazyLock::new(|| THREE_WITHOUT_KEY.replace("KEY\n", &PEMS[1]));
+
+const THREE_WITHOUT_KEY: &str = r#"
 format = 1
 revision = "r-7f3a"
 
@@ -32,9 +37,7 @@ secrets = ["ThirdSecret1"]
 id = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
 account = "abcd1234"
 private_keys = [{ file = "private.key" }, '''
------BEGIN PRIVATE KEY-----
-MIIC
------END PRIVATE KEY-----
+KEY
 ''']
 "#;
 
@@ -73,8 +76,8 @@ fn holds(account: &AccountEntry, key: &str, secrets: &[&str]) {
 
 #[test]
 fn a_whole_file_is_read_with_everything_it_says() {
-    let referenced = files(&[("b-new", "BNewSecret1\n"), ("b-old", "BOldSecret1\r\n"), ("private.key", PEM)]);
-    let (parsed, warnings) = good(THREE, &referenced);
+    let referenced = files(&[("b-new", "BNewSecret1\n"), ("b-old", "BOldSecret1\r\n"), ("private.key", &PEMS[0])]);
+    let (parsed, warnings) = good(&THREE, &referenced);
     assert_eq!(warnings, "");
     assert_eq!(parsed.revision.unwrap().as_str(), "r-7f3a");
     let [first, second, third] = &parsed.accounts[..] else { panic!("three") };
@@ -93,7 +96,7 @@ fn a_whole_file_is_read_with_everything_it_says() {
 
 #[test]
 fn the_files_that_items_name_are_listed_once_and_no_others() {
-    assert_eq!(references(THREE), ["b-new", "b-old", "private.key"].map(PathBuf::from));
+    assert_eq!(references(&THREE), ["b-new", "b-old", "private.key"].map(PathBuf::from));
     assert_eq!(references("{\"api_secret\":{\"file\":\"s\"},\"file\":\"x\",\"other\":[{\"file\":\"y\"}]}"), [PathBuf::from("s")]);
     assert_eq!(references("api_secret = { file = \"s\" }\napi_secret_previous = { file = \"s\" }\n"), [PathBuf::from("s")]);
     assert_eq!(references("secrets = [{ file = \"\" }, { file = 1 }]"), Vec::<PathBuf>::new());
@@ -198,7 +201,7 @@ fn a_secret_whose_file_is_missing_is_left_out_while_one_is_left() {
 #[test]
 fn a_private_key_that_cannot_be_used_disables_that_key_alone() {
     let text = "api_key = \"a\"\nsecrets = [\"S1\"]\n[[application]]\nid = \"i\"\nprivate_keys = [{ file = \"gone\" }, { file = \"key\" }, \"not PEM\"]\n";
-    let (parsed, warnings) = good(text, &files(&[("key", PEM)]));
+    let (parsed, warnings) = good(text, &files(&[("key", &PEMS[0])]));
     assert_eq!(parsed.applications[0].keys.len(), 1);
     assert!(warnings.contains("private_keys[0] names a file that cannot be used and is left out (it was not read)"), "{warnings}");
     assert!(warnings.contains("private_keys[2] has no PEM block of a private key and is left out"), "{warnings}");
@@ -308,7 +311,7 @@ fn a_file_full_of_problems_is_reported_in_time_and_still_refused() {
 
 #[test]
 fn every_prefix_of_a_file_is_refused_or_read() {
-    let referenced = files(&[("b-new", "BNewSecret1\n"), ("b-old", "BOldSecret1"), ("private.key", PEM)]);
+    let referenced = files(&[("b-new", "BNewSecret1\n"), ("b-old", "BOldSecret1"), ("private.key", &PEMS[0])]);
     let mut usable = 0;
     for (end, _) in THREE.char_indices() {
         let (parsed, problems) = parse(Path::new("c"), &THREE[..end], &referenced);

@@ -1,13 +1,16 @@
 //! From one snapshot to the next: nothing in use is lost, nothing refused is kept.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
 use super::*;
 use crate::credentials::Label;
 use crate::credentials::standing::Lesson;
+use crate::jwt::{SigningKey, generate};
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, SecretId};
 use crate::vonage::hosts::Host;
 
 const RETIRE: Duration = Duration::from_mins(15);
-const PEM: &str = "-----BEGIN PRIVATE KEY-----";
 
 /// A file in short: accounts with their secrets, applications (of the first account) with their keys.
 type Short<'a> = (&'a [(&'a str, &'a [&'a str])], &'a [(&'a str, &'a [&'a str])]);
@@ -31,10 +34,18 @@ fn parsed((accounts, applications): Short<'_>) -> Parsed {
             .map(|(id, keys)| ApplicationEntry {
                 id: ApplicationId::parse(id).unwrap(),
                 account: ApiKey::parse(first).unwrap(),
-                keys: keys.iter().map(|text| item(PrivateKeyPem::parse(&format!("{PEM}{text}")).unwrap())).collect(),
+                keys: keys.iter().map(|text| item(key(text))).collect(),
             })
             .collect(),
     }
+}
+
+/// A key that is the same for the same name.
+fn key(name: &str) -> SigningKey {
+    static MADE: LazyLock<Mutex<HashMap<String, SigningKey>>> = LazyLock::new(Mutex::default);
+    let mut made = MADE.lock().unwrap();
+    let make = || SigningKey::parse(&generate::key_pair().unwrap().private).unwrap();
+    made.entry(name.to_owned()).or_insert_with(make).clone()
 }
 
 fn item<V>(value: V) -> Item<V> {

@@ -192,6 +192,7 @@ fn request(standings: &mut Standings, held: &[Candidate], valid: Uid, file: &[Ui
                 return (true, refused.len() + 1);
             }
             After::Refused => refused.push(uid),
+            After::MintAfresh => panic!("no token is over here"),
         }
     }
 }

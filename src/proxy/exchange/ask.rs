@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::Treatment;
-use crate::inject::Stripped;
+use crate::inject::{Carried, Stripped};
 use crate::proxy::fault::Fault;
 use crate::upstream::SendError;
 use crate::upstream::body::{Body, Source, Tee};
@@ -22,6 +22,8 @@ pub(in crate::proxy) struct Ask {
     pub treatment: Treatment,
     pub stripped: Stripped,
     pub body: AskBody,
+    /// What the body carries, where it was looked at.
+    pub carried: Carried,
     pub deadline: Option<Instant>,
 }
 

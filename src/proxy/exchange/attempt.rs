@@ -6,14 +6,17 @@ use std::time::Duration;
 use http::{Response, response};
 
 use super::Ask;
+use super::present::present;
 use crate::clock;
 use crate::credentials::standing::Standing;
-use crate::credentials::{Account, Basic, Generation, Slot, Uid};
+use crate::credentials::usage::Usage;
+use crate::credentials::{Generation, Keyring, Uid};
 use crate::inject::{self, Credential};
 use crate::proxy::Proxy;
 use crate::proxy::answer::{End, Opened};
 use crate::proxy::caller::Caller;
 use crate::proxy::fault::Fault;
+use crate::proxy::whose::Wanted;
 use crate::upstream::received::{BrokenOff, Received};
 use crate::upstream::{ConnectError, InFlight, SendError};
 use crate::vonage::endpoints::Scheme;
@@ -24,19 +27,19 @@ const JUDGING: Duration = Duration::from_secs(2);
 /// An answer that dies right after its head is seen within this time; a slow one is passed on without its body.
 pub(super) const FIRST_PIECE: Duration = Duration::from_millis(20);
 
-/// The secret chosen for an attempt.
+/// The value chosen for an attempt.
 #[derive(Debug)]
 pub(super) struct Pick {
-    pub account: Arc<Account>,
-    pub index: usize,
+    pub keyring: Keyring,
     pub uid: Uid,
     pub generation: Generation,
     pub standing: Standing,
 }
 
 impl Pick {
-    pub(super) fn slot(&self) -> Option<&Slot<Basic>> {
-        self.account.secrets.get(self.index)
+    /// What it was used for so far.
+    pub(super) fn usage(&self) -> Option<&Arc<Usage>> {
+        self.keyring.item(self.uid).map(|item| item.usage)
     }
 }
 
@@ -94,16 +97,18 @@ enum Again {
 }
 
 impl Proxy {
-    /// One attempt with a secret of ours.
-    pub(super) async fn attempt(&self, ask: &Ask, pick: &Pick, caller: &Caller) -> Result<Judged, Failure> {
-        let Some(slot) = pick.slot() else { return Err(Failure::Unsent(Fault::NoCredentials)) };
-        let in_use = slot.usage.in_use();
-        let answer = self.send(ask, Credential::Basic(&slot.value.header), caller).await?;
-        let judged = judge(ask, answer).await?;
+    /// One attempt with a value of ours.
+    pub(super) async fn attempt(&self, ask: &Ask, wanted: &Wanted, pick: &Pick, caller: &Caller) -> Result<Judged, Failure> {
+        let Some(usage) = pick.usage() else { return Err(Failure::Unsent(Fault::NoCredentials)) };
+        let in_use = usage.in_use();
+        let presented = present(ask, wanted, pick).await?;
+        let answer = self.send(ask, presented.credential(), caller).await?;
+        let judged = judge(ask, wanted.scheme(), answer).await?;
         drop(in_use);
         self.metrics.attempt(ask.host, judged.verdict);
         match judged.verdict {
-            Verdict::Accepted => slot.usage.accepted(clock::now()),
+            Verdict::Accepted => usage.accepted(clock::now()),
+            Verdict::Stale => presented.discard(),
             Verdict::Refused | Verdict::Doubtful | Verdict::NoEvidence => {}
         }
         Ok(judged)
@@ -147,10 +152,10 @@ impl Proxy {
 
 /// Reads what must be read of an answer, and judges it. An answer about the request that broke off is a failure; a
 /// 401 that broke off is a 401 all the same.
-async fn judge(ask: &Ask, (answer, under_way): (Response<Received>, InFlight)) -> Result<Judged, Failure> {
+async fn judge(ask: &Ask, scheme: Scheme, (answer, under_way): (Response<Received>, InFlight)) -> Result<Judged, Failure> {
     let (head, body) = answer.into_parts();
     let method = &ask.stripped.head().method;
-    let (opened, verdict) = match refusal::need(ask.endpoint, Scheme::Basic, method, head.status, &head.headers) {
+    let (opened, verdict) = match refusal::need(ask.endpoint, scheme, method, head.status, &head.headers) {
         Need::Nothing(verdict) => (Opened::read(body, under_way, 1, FIRST_PIECE).await, verdict),
         Need::Body => {
             let opened = Opened::read(body, under_way, refusal::LONGEST_JUDGED, JUDGING).await;
@@ -159,7 +164,7 @@ async fn judge(ask: &Ask, (answer, under_way): (Response<Received>, InFlight)) -
                 End::Complete => Seen::Complete(&bytes),
                 End::More | End::Broken(_) => Seen::Partial(&bytes),
             };
-            let verdict = refusal::judge(ask.endpoint, Scheme::Basic, head.status, &head.headers, seen);
+            let verdict = refusal::judge(ask.endpoint, scheme, head.status, &head.headers, seen);
             (opened, verdict)
         }
     };

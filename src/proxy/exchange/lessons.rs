@@ -1,13 +1,12 @@
-//! What an exchange teaches: about the secrets, when it ends, and about second attempts, for the back-off and figures.
+//! What an exchange teaches: about the values, when it ends, and about second attempts, for the back-off and figures.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::Ask;
 use super::attempt::Pick;
 use crate::clock;
 use crate::credentials::standing::Lesson;
-use crate::credentials::{Account, Uid};
+use crate::credentials::{Keyring, Uid};
 use crate::metrics::FallbackOutcome;
 use crate::prove::{self, Learnt};
 use crate::proxy::Proxy;
@@ -24,7 +23,7 @@ pub(super) struct Lessons<'a> {
 }
 
 struct Taken {
-    account: Arc<Account>,
+    keyring: Keyring,
     uid: Uid,
     verdict: Verdict,
     sent: Instant,
@@ -37,7 +36,7 @@ impl<'a> Lessons<'a> {
 
     /// The verdict on an attempt that was sent at `sent`.
     pub(super) fn take(&mut self, pick: &Pick, verdict: Verdict, sent: Instant) {
-        self.taken.push(Taken { account: Arc::clone(&pick.account), uid: pick.uid, verdict, sent });
+        self.taken.push(Taken { keyring: pick.keyring.clone(), uid: pick.uid, verdict, sent });
     }
 }
 
@@ -47,7 +46,7 @@ impl Lessons<'_> {
     pub(super) fn so_far(&self) {
         for taken in &self.taken {
             let refused = matches!(taken.verdict, Verdict::Refused | Verdict::Doubtful);
-            if refused && prove::learn(&taken.account, taken.uid, self.host, Lesson::RefusedAlone, taken.sent) == Learnt::RetiringRefused {
+            if refused && prove::learn(&taken.keyring, taken.uid, self.host, Lesson::RefusedAlone, taken.sent) == Learnt::RetiringRefused {
                 self.proxy.reload.prune();
             }
         }
@@ -65,9 +64,9 @@ impl Drop for Lessons<'_> {
                 (Verdict::Refused, true) => Lesson::RefusedPaired,
                 (Verdict::Refused, false) | (Verdict::Doubtful, _) => Lesson::RefusedAlone,
                 (Verdict::Accepted, _) => Lesson::Accepted,
-                (Verdict::NoEvidence, _) => continue,
+                (Verdict::Stale | Verdict::NoEvidence, _) => continue,
             };
-            if prove::learn(&taken.account, taken.uid, self.host, lesson, taken.sent) == Learnt::RetiringRefused {
+            if prove::learn(&taken.keyring, taken.uid, self.host, lesson, taken.sent) == Learnt::RetiringRefused {
                 self.proxy.reload.prune();
             }
             fell |= lesson != Lesson::Accepted;
@@ -80,8 +79,8 @@ impl Drop for Lessons<'_> {
 
 impl Proxy {
     pub(super) fn count_delivery(&self, course: &Course, pick: &Pick, verdict: Verdict) {
-        if let Some(slot) = pick.slot() {
-            slot.usage.served();
+        if let Some(usage) = pick.usage() {
+            usage.served();
         }
         if course.tries().len() > 1 {
             self.metrics.fallback(if verdict == Verdict::Accepted { FallbackOutcome::Accepted } else { FallbackOutcome::Failed });
@@ -91,7 +90,7 @@ impl Proxy {
     pub(super) fn count_refusal(&self, ask: &Ask, pick: &Pick, course: &Course, why: FallbackOutcome) {
         let useless = course.tries().len() > 1;
         self.metrics.fallback(if useless { FallbackOutcome::Refused } else { why });
-        pick.account.opinion.restraint(|restraint| {
+        pick.keyring.opinion().restraint(|restraint| {
             if useless {
                 restraint.spend(ask.endpoint.name, ask.host, clock::now());
             }

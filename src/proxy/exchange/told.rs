@@ -6,9 +6,9 @@ use http::Method;
 use http::request::Parts;
 
 use super::attempt::Pick;
-use crate::credentials::{Generation, name_of};
+use crate::credentials::Generation;
 use crate::proxy::route::Routed;
-use crate::secret::ApiKey;
+use crate::secret::{ApiKey, ApplicationId};
 use crate::vonage::endpoints::Endpoint;
 use crate::vonage::hosts::Host;
 
@@ -20,6 +20,7 @@ pub(in crate::proxy) struct Told {
     pub endpoint: Option<&'static Endpoint>,
     pub host: Option<Host>,
     pub account: Option<ApiKey>,
+    pub application: Option<ApplicationId>,
     pub secret: Option<String>,
     pub generation: Generation,
     pub attempts: u32,
@@ -44,7 +45,8 @@ impl Told {
 
     pub(super) fn attempt(&mut self, pick: &Pick) {
         self.attempts += 1;
+        self.application = pick.keyring.application().cloned();
         self.generation = pick.generation;
-        self.secret = pick.slot().map(name_of);
+        self.secret = Some(pick.keyring.name(pick.uid));
     }
 }

@@ -83,7 +83,7 @@ fn told(said: &[u8], parsed: &Parsed) -> String {
         text = entry.signatures.iter().fold(text, |text, item| item.value.taken_out_of(&text));
     }
     for key in parsed.applications.iter().flat_map(|entry| &entry.keys) {
-        let key = key.value.written();
+        let key = key.value.written().unwrap_or_default();
         text = key.lines().filter(|line| line.len() >= KEY_LINE).fold(text, |text, line| text.replace(line, "[hidden]"));
     }
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

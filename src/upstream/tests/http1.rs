@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
 use super::origins::{
-    OK, PATIENCE, answer_all, at, fetch, figures, get, head, plain, read, request, settings, soon, timeouts, to_plain, until,
+    OK, answer_all, at, body_of, fetch, figures, get, head, plain, read, request, settings, soon, timeouts, to_plain, until,
 };
 use crate::config::{Timeouts, Transport};
-use crate::upstream::body::{Body, BodyError, ReplayMemory, Tee};
+use crate::upstream::body::{Body, BodyError};
 use crate::upstream::received::Received;
 use crate::upstream::{Protocol, ProxyEnvironment, Reuse, SendError, Upstream};
 use crate::vonage::hosts::Host;
@@ -270,19 +268,14 @@ async fn a_dropped_request_closes_its_connection() {
     assert_eq!(soon(events.recv()).await, Some("closed"));
 }
 
-/// The body of an answer as hyper reads it, as if it were that of a caller.
+/// The body of this answer, as if it were that of a caller.
 async fn teed(answer: &'static str) -> Body {
     let (address, _) = plain(move |mut stream, _| async move {
         head(&mut stream).await.unwrap();
         stream.write_all(answer.as_bytes()).await.unwrap();
     })
     .await;
-    let stream = TcpStream::connect(address).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    drop(tokio::spawn(connection));
-    let answer = soon(sender.send_request(http::Request::new(Empty::<Bytes>::new()))).await.unwrap();
-    let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, Arc::new(ReplayMemory::new(1 << 20)));
-    Body::Teed(tee.reader().unwrap())
+    body_of(address).await
 }
 
 #[tokio::test]

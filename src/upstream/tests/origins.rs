@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::{self, Http2, Origin, Proxy, Settings, Timeouts, Transport};
-use crate::upstream::body::Body;
+use crate::upstream::body::{Body, ReplayMemory, Tee};
 use crate::upstream::outgoing::Outgoing;
 use crate::upstream::received::Received;
 use crate::upstream::{Figures, ProxyEnvironment, Upstream};
@@ -160,6 +161,16 @@ pub(super) fn request(method: Method, path: &str, body: Body) -> Outgoing {
 
 pub(super) fn get() -> Outgoing {
     request(Method::GET, "/v1/calls?page=1", Body::Empty)
+}
+
+/// The body of what an origin answers as hyper reads it, as if it were that of a caller.
+pub(super) async fn body_of(address: SocketAddr) -> Body {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    drop(tokio::spawn(connection));
+    let answer = soon(sender.send_request(Request::new(Empty::<Bytes>::new()))).await.unwrap();
+    let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, Arc::new(ReplayMemory::new(1 << 20)));
+    Body::Teed(tee.reader().unwrap())
 }
 
 pub(super) async fn read(answer: http::Response<Received>) -> Bytes {

@@ -10,7 +10,7 @@ use super::{Material, Sign, same};
 const REFUSALS: [&str; 4] = ["unauthorized", "unauthorised", "invalid credentials supplied", "you did not provide correct credentials"];
 
 /// What the catalogue names beside wrong credentials. Another secret changes none of these.
-const OTHER_REASONS: [&str; 19] = [
+const OTHER_REASONS: [&str; 18] = [
     "accept-header",
     "account-suspended",
     "application-suspended",
@@ -21,7 +21,6 @@ const OTHER_REASONS: [&str; 19] = [
     "invalid-ip",
     "invalid-json",
     "invalid-params",
-    "jwt-expired",
     "low-balance",
     "multiple-auth-methods",
     "not-found",
@@ -39,7 +38,7 @@ const INVALID_TOKEN: &str = "system:error:invalid-token";
 pub(super) fn sign(members: &Members<'_>, material: Material) -> Sign {
     let kind = members.kind.text();
     if is_expired_token(members.detail.text()) {
-        return Sign::OtherReason;
+        return expired(material);
     }
     match kind.rsplit_once('#') {
         Some((_, fragment)) => by_identifier(fragment, material),
@@ -58,6 +57,8 @@ fn by_identifier(fragment: &str, material: Material) -> Sign {
         refused_if(material == Material::Signature)
     } else if same(fragment, INVALID_TOKEN) {
         refused_if(material == Material::Token)
+    } else if same(fragment, "jwt-expired") {
+        expired(material)
     } else if same(fragment, "jwt-revoked") && material == Material::Token {
         // Whether the token or its key was revoked is not documented.
         Sign::Unknown
@@ -70,6 +71,11 @@ fn by_identifier(fragment: &str, material: Material) -> Sign {
 
 fn refused_if(ours: bool) -> Sign {
     if ours { Sign::Refused } else { Sign::OtherReason }
+}
+
+/// Another key changes nothing about the time of a token; a fresh token of ours may.
+fn expired(material: Material) -> Sign {
+    if material == Material::Token { Sign::Stale } else { Sign::OtherReason }
 }
 
 fn by_words(members: &Members<'_>) -> Sign {

@@ -109,7 +109,7 @@ async fn a_rotation_in_one_account_leaves_the_other_ones_standings_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_of_other_credentials_keep_the_callers_own_and_token_rows_are_told_so() {
+async fn rows_of_other_credentials_keep_the_callers_own_and_token_rows_want_an_application() {
     let sidecar = Setup::new(&[OLD], &[OLD]).start().await;
     let mut own = request(Method::POST, "/camara/sim-swap/v040/check", "application/json", "{}".into());
     own.headers_mut().insert("authorization", "Bearer the-callers-own".parse().unwrap());
@@ -121,7 +121,7 @@ async fn rows_of_other_credentials_keep_the_callers_own_and_token_rows_are_told_
     sidecar.vonage().reset();
     for path in ["/v1/calls", "/v1/users"] {
         let answer = Caller::new(sidecar.data).post(path, FORM, "").await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (501, "scheme_not_supported"), "{path}");
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, "no_application"), "{path}");
     }
     assert!(sidecar.vonage().seen().is_empty(), "nothing was sent");
 }

@@ -11,6 +11,7 @@ use vonage_sidecar::config::Modes;
 use vonage_sidecar::credentials::read::{self, Unreadable};
 use vonage_sidecar::credentials::watch::{Source, Watching};
 use vonage_sidecar::files::{self, Failure};
+use vonage_sidecar::jwt::generate::{self, Generated};
 
 use super::rig::{Rig, application, in_place, milliseconds, one, pem};
 
@@ -263,17 +264,18 @@ fn a_picture_never_mixes_two_generations_of_a_volume() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_named_is_read_beside_the_real_file_and_watched_like_it() {
+    let (first, second) = (generate::key_pair().unwrap(), generate::key_pair().unwrap());
     let rig = Rig::prepared(Watching::Events, |root| {
         fs::create_dir_all(root.join("real/keys")).unwrap();
-        in_place(&root.join("real/keys/one.pem"), &pem("first"));
+        in_place(&root.join("real/keys/one.pem"), first.private.as_pem());
         plain(&root.join("real"), &(one("secret") + &application("app", "abcd1234", "keys/one.pem")));
         symlink("real/credentials.toml", root.join("linked.toml")).unwrap();
         root.join("linked.toml")
     })
     .await;
-    let has = |content: &str| rig.store.load().application("app").unwrap().keys[0].value.equals(pem(content).as_bytes());
-    assert!(has("first"));
-    files::replace(&rig.root().join("real/keys/one.pem"), pem("second").as_bytes(), 0o600).unwrap();
+    let has = |pair: &Generated| rig.store.load().application("app").unwrap().keys[0].value.key.public_pem() == pair.public;
+    assert!(has(&first));
+    files::replace(&rig.root().join("real/keys/one.pem"), second.private.as_pem().as_bytes(), 0o600).unwrap();
     let took = rig.until_snapshot(|snapshot| snapshot.generation.0 == 2).await;
-    assert!(took < Duration::from_secs(1) && has("second"), "{took:?}");
+    assert!(took < Duration::from_secs(1) && has(&second), "{took:?}");
 }

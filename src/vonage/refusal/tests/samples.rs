@@ -1,6 +1,6 @@
 //! Answers of the provider, by request and by the scheme that was injected, with the verdict on each.
 
-use super::super::Verdict::{self, Accepted, Doubtful, NoEvidence, Refused};
+use super::super::Verdict::{self, Accepted, Doubtful, NoEvidence, Refused, Stale};
 use crate::vonage::endpoints::Scheme::{self, Basic, Form, Jwt, Path, Query, Signature};
 
 /// Request, scheme, status, body, verdict.
@@ -267,9 +267,9 @@ pub(super) const LOOK_ALIKES: &[Sample] = &[
     ("GET /v2/reports", Basic, 401, UNPROVISIONED, NoEvidence),
     ("POST /v2/verify", Basic, 401, QUOTA, NoEvidence),
     ("POST /v2/verify", Jwt, 401, QUOTA, NoEvidence),
-    ("POST /v2/verify", Jwt, 401, EXPIRED, NoEvidence),
+    ("POST /v2/verify", Jwt, 401, EXPIRED, Stale),
     ("POST /v2/verify", Basic, 401, EXPIRED, NoEvidence),
-    ("POST /v1/messages", Jwt, 401, r#"{"title":"Unauthorized","detail":"JWT has expired"}"#, NoEvidence),
+    ("POST /v1/messages", Jwt, 401, r#"{"title":"Unauthorized","detail":"JWT has expired"}"#, Stale),
     ("POST /v1/messages", Basic, 401, r#"{"type":"x#jwt-revoked"}"#, NoEvidence),
     ("POST /v1/messages", Basic, 401, r#"{"type":"x#invalid-ip","title":"Unauthorized"}"#, NoEvidence),
     ("POST /v1/messages", Basic, 401, r#"{"type":"x/#Account-Suspended","title":"Unauthorized"}"#, NoEvidence),
