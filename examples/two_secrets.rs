@@ -13,7 +13,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use vonage_sidecar::app::{App, LostLines, Surroundings};
-use vonage_sidecar::config::{Address, Origin, Proxy, Settings, Transport};
+use vonage_sidecar::config::{Address, Origin, Place, Proxy, Settings, Transport};
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::emulator::{Emulator, Options};
 use vonage_sidecar::metrics::Metrics;
@@ -35,7 +35,7 @@ async fn main() {
     let file = directory.path().join("credentials.toml");
     write(&file, "api_key = \"abcd1234\"\nsecrets = [\"OldSecret1\"]\n").unwrap();
     let mut settings = Settings::default();
-    settings.listen[0].address = Address::Ip(([127, 0, 0, 1], 0).into());
+    settings.listen[0].place = Place::Tcp(Address::Ip(([127, 0, 0, 1], 0).into()));
     settings.admin.address = Address::Ip(([127, 0, 0, 1], 0).into());
     settings.credentials.file.clone_from(&file);
     settings.upstream.proxy = Proxy::None;

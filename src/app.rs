@@ -4,7 +4,9 @@
 //! All long-lived tasks are started here and end with [`App::run`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -19,15 +21,16 @@ use crate::credentials::watch::Watching;
 use crate::metrics::Metrics;
 use crate::prove::prober::{self, Alarm};
 use crate::proxy::Proxy;
-use crate::proxy::listen::Bound;
+use crate::proxy::listen::{Bound, Door, ListenError};
 use crate::shutdown::Shutdown;
+use crate::tokens::{TokenError, Tokens};
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
 mod operations;
 
-pub use operations::{LostLines, TokenError};
+pub use operations::LostLines;
 
-use operations::{Parts, Tokens};
+use operations::Parts;
 
 /// What the app takes from its surroundings.
 #[derive(Debug)]
@@ -45,9 +48,12 @@ pub struct Surroundings {
 /// Why a sidecar cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A listener.
+    /// A listener of operators.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A listener of callers.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// TLS roots or the egress proxy.
     #[error("the way to Vonage cannot be set up")]
     Upstream(#[from] SetupError),
@@ -69,18 +75,44 @@ pub struct App {
     tasks: JoinSet<()>,
 }
 
-/// Reads again what may change while the process runs: the credentials with everything they name, and tokens.
+/// Reads again what may change while the process runs: the credentials with everything they name, tokens, certificates.
 #[derive(Debug, Clone)]
 pub struct Rereading {
     reload: Reload,
-    tokens: Arc<Tokens>,
+    observers: Arc<Tokens>,
+    doors: Arc<[Arc<Door>]>,
 }
+
+/// How often the files of tokens and certificates are looked at. They are small, and nobody waits for them.
+const REREAD_EVERY: Duration = Duration::from_secs(2);
 
 impl Rereading {
     /// Reads now.
     pub async fn now(&self) {
-        self.tokens.reread();
+        self.tokens_and_certificates().await;
         let _told_by_the_reloader = self.reload.now().await;
+    }
+
+    /// On a thread that may block: the file system may hang.
+    async fn tokens_and_certificates(&self) {
+        let (observers, doors) = (Arc::clone(&self.observers), Arc::clone(&self.doors));
+        let read = move || {
+            observers.reread();
+            doors.iter().for_each(|door| door.reread());
+        };
+        let _ended = tokio::task::spawn_blocking(read).await;
+    }
+
+    /// Reads for ever, if there is a file that may change.
+    async fn keep_reading(self) {
+        if !self.observers.are_in_files() && !self.doors.iter().any(|door| door.has_files()) {
+            return;
+        }
+        let mut tick = tokio::time::interval(REREAD_EVERY);
+        loop {
+            tick.tick().await;
+            self.tokens_and_certificates().await;
+        }
     }
 }
 
@@ -89,6 +121,8 @@ impl Rereading {
 pub struct Addresses {
     /// By callers.
     pub data: Vec<SocketAddr>,
+    /// By callers, in the file system.
+    pub sockets: Vec<PathBuf>,
     /// By operators and observers.
     pub admin: Vec<status::Listener>,
 }
@@ -100,7 +134,8 @@ impl App {
         let data = Bound::bind(&settings.listen)?;
         let admin = Admin::bind(&settings.admin)?;
         let upstream = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings.proxy)?;
-        let tokens = Arc::new(Tokens::read(&settings.admin).map_err(StartError::Token)?);
+        let observed = settings.admin.observe.as_ref().map_or(&[][..], |observe| &observe.tokens);
+        let observers = Tokens::read(observed).map_err(StartError::Token)?;
         let store = Arc::new(Store::default());
         let metrics = surroundings.metrics;
         let mut tasks = JoinSet::new();
@@ -118,18 +153,20 @@ impl App {
             metrics: Arc::clone(&metrics),
             proxy: Arc::clone(&proxy),
             listeners: operations::listeners(&data, &admin),
-            tokens: Arc::clone(&tokens),
+            observers: Arc::clone(&observers),
+            doors: data.doors().into(),
             lost: surroundings.log_lines_dropped,
         };
         let identity = Identity::new(clock::random(), clock::now());
         let backend = Arc::new(Backend { store, metrics, shutdown: shutdown.clone(), identity, operations: Box::new(parts) });
-        let rereading = Rereading { reload: proxy.reload.clone(), tokens };
+        let rereading = Rereading { reload: proxy.reload.clone(), observers, doors: data.doors().into() };
+        tasks.spawn(rereading.clone().keep_reading());
         Ok(Self { settings, data, admin, backend, proxy, shutdown, rereading, tasks })
     }
 
     /// Where it can be reached.
     pub fn addresses(&self) -> Addresses {
-        Addresses { data: self.data.addresses(), admin: self.admin.listeners() }
+        Addresses { data: self.data.addresses(), sockets: self.data.paths(), admin: self.admin.listeners() }
     }
 
     /// What it holds.

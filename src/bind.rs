@@ -1,4 +1,4 @@
-//! Listening sockets, for callers and operators alike.
+//! Listening sockets, for callers and operators alike: addresses, and unix sockets in the file system.
 //!
 //! Of the two loopback addresses the second may be missing, since not every machine has IPv6; that somebody else has
 //! the port there is an error, since half of the requests would go to them.
@@ -8,21 +8,59 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::config::Address;
+use crate::config::{Address, Place};
+
+mod unix;
+
+pub use unix::UnixSocketListener;
 
 /// Connections that the kernel completes before we accept them: hyper's usual 128 makes a burst wait for seconds.
 const BACKLOG: u32 = 4096;
 /// Tries to find a port that is free on both loopback addresses.
 const PORT_TRIES: usize = 32;
+
 /// Why a listener is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub struct BindError {
     /// Where.
-    pub address: SocketAddr,
+    pub address: String,
     /// Why.
     #[source]
     pub source: io::Error,
+}
+
+impl BindError {
+    fn at(address: &impl ToString, source: io::Error) -> Self {
+        Self { address: address.to_string(), source }
+    }
+}
+
+/// A bound listener of callers.
+#[derive(Debug)]
+pub enum Listener {
+    /// On an address.
+    Tcp(TcpListener),
+    /// In the file system.
+    Unix(UnixSocketListener),
+}
+
+impl Listener {
+    /// Where it is, for people.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string()),
+            Self::Unix(listener) => format!("unix:{}", listener.path().display()),
+        }
+    }
+}
+
+/// Binds the place of a data listener.
+pub fn place(place: &Place) -> Result<Vec<Listener>, BindError> {
+    match place {
+        Place::Tcp(address) => Ok(listeners(*address)?.into_iter().map(Listener::Tcp).collect()),
+        Place::Unix(socket) => Ok(vec![Listener::Unix(unix::bind(socket)?)]),
+    }
 }
 
 /// Binds an address. Of both loopback addresses the second may be missing: not every machine has IPv6.
@@ -39,7 +77,7 @@ fn bind_localhost(port: u16) -> Result<Vec<TcpListener>, BindError> {
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
         let first = bind_socket(v4(port))?;
-        let chosen = first.local_addr().map_err(|source| BindError { address: v4(port), source })?.port();
+        let chosen = first.local_addr().map_err(|source| BindError::at(&v4(port), source))?.port();
         match bind_socket(v6(chosen)) {
             Ok(second) => return Ok(vec![first, second]),
             Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && tries > 1 => tries -= 1,
@@ -59,5 +97,5 @@ fn bind_socket(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    bind().map_err(|source| BindError { address, source })
+    bind().map_err(|source| BindError::at(&address, source))
 }

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::hardening;
 
 mod ask;
+mod ca;
 mod check;
 mod columns;
 mod demo;
@@ -44,6 +45,8 @@ enum Command {
     Run(run::Arguments),
     /// Check settings and credentials; with --online, try every secret
     Check(check::Arguments),
+    /// Make the local certificate authority, or show it, and say how apps come to trust it
+    Ca(ca::Arguments),
     /// Say what would happen to a request, and why
     Explain(explain::Arguments),
     /// Show what a running sidecar holds and what it thinks of each secret
@@ -85,6 +88,7 @@ fn execute(command: &Command) -> report::Outcome {
     match command {
         Command::Run(arguments) => run::execute(arguments),
         Command::Check(arguments) => check::execute(arguments),
+        Command::Ca(arguments) => ca::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
         Command::Secrets(arguments) => secrets::execute(arguments),
         Command::Subaccounts(arguments) => subaccounts::execute(arguments),

@@ -12,12 +12,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::problem::Problems;
-use crate::secret::{AccessToken, ApiKey, ApplicationId};
+use crate::secret::AccessToken;
 use crate::vonage::hosts::Host;
 
 pub use crate::vonage::hosts::Region;
+pub use listen::{
+    Calls, CertificateAuthority, Certificates, Destination, Listen, Mint, Names, PathPattern, Peers, Place, ProxyMode, Serves, Tunnel,
+    UnixSocket,
+};
 
 pub mod file;
+pub mod listen;
 pub mod rotation;
 pub mod units;
 pub mod validate;
@@ -96,25 +101,6 @@ impl Address {
             Self::Ip(address) => vec![address],
         }
     }
-}
-
-/// One `[[listen]]`. Account, application and host are limits, not defaults.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listen {
-    /// Where. Loopback only, until a caller can be told from another.
-    pub address: Address,
-    /// Only this account may be used here.
-    pub account: Option<ApiKey>,
-    /// Only this application may be used here.
-    pub application: Option<ApplicationId>,
-    /// Everything goes to this host.
-    pub host: Option<Host>,
-    /// Names of the parts of the management plane that are open here.
-    pub allow: Vec<String>,
-    /// `Host` values served beside the loopback names and the known Vonage hosts, lower case, without port.
-    pub allowed_hosts: Vec<String>,
-    /// What becomes of the limits of a caller's token.
-    pub mint_claims: MintClaims,
 }
 
 /// What becomes of `sub` and `acl` of a caller's token, which limit what it may do.
@@ -320,7 +306,7 @@ pub enum Access {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen: vec![Listen::at(Address::Localhost { port: 8787 })],
+            listen: vec![Listen::at(Place::Tcp(Address::Localhost { port: 8787 }))],
             admin: Admin { address: Address::Localhost { port: 9787 }, observe: None },
             credentials: Credentials { file: PathBuf::from("credentials.toml"), retire: Duration::from_mins(15), modes: Modes::Warn },
             upstream: Upstream { region: None, http2: Http2::Offered, proxy: Proxy::Environment, ca_file: None, hosts: BTreeMap::new() },
@@ -338,21 +324,6 @@ impl Default for Settings {
             runtime: Runtime { workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(2)) },
             log: Log { format: LogFormat::Auto, access: Access::On, filter: "info".to_owned() },
             rotation: rotation::Rotation::default(),
-        }
-    }
-}
-
-impl Listen {
-    /// A listener without limits.
-    pub fn at(address: Address) -> Self {
-        Self {
-            address,
-            account: None,
-            application: None,
-            host: None,
-            allow: Vec::new(),
-            allowed_hosts: Vec::new(),
-            mint_claims: MintClaims::default(),
         }
     }
 }

@@ -50,7 +50,8 @@ pub struct Label {
 }
 
 /// Whether a rotation may revoke a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Keep {
     /// It may.
     #[default]

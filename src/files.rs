@@ -9,6 +9,7 @@
 use std::fmt;
 use std::fs::{self, File, FileType, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use crate::clock;
 mod directory;
 mod lock;
 
-pub use directory::{list, private_directory};
+pub use directory::{list, private_directory, resolve};
 pub use lock::{Lock, lock};
 
 /// A file that could not be read or written, and why.
@@ -237,18 +238,6 @@ pub fn facts(path: &Path) -> Result<Option<Facts>, FileError> {
     }
 }
 
-/// The file behind every symlink; for one that is not there yet, its place in the real directory.
-pub fn resolve(path: &Path) -> Result<PathBuf, FileError> {
-    match fs::canonicalize(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            let directory = directory_of(path);
-            let real = fs::canonicalize(directory).map_err(|cause| FileError::system(directory, "resolved", cause))?;
-            Ok(real.join(path.file_name().unwrap_or_default()))
-        }
-        resolved => resolved.map_err(|cause| FileError::system(path, "resolved", cause)),
-    }
-}
-
 /// Whether a file of so many bytes could be put in the place of `path`: one is written beside it and removed.
 pub fn try_replace(path: &Path, length: usize) -> Result<(), FileError> {
     let temporary = beside(path);
@@ -297,6 +286,24 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), F
     }
     file.set_permissions(Permissions::from_mode(mode)).map_err(|cause| FileError::system(path, "given its mode", cause))?;
     file.sync_all().map_err(|cause| FileError::system(path, "made durable", cause))
+}
+
+/// Makes a directory and its parents where they are missing; one that is there stays as it is.
+pub fn make_directory(path: &Path, mode: u32) -> Result<(), FileError> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|cause| FileError::system(path, "made", cause))
+}
+
+/// A lock on a directory, held until it is dropped. It leaves nothing behind, and ends with the process.
+#[derive(Debug)]
+pub struct DirectoryLock(#[expect(dead_code, reason = "its being open is what it is for")] OwnedFd);
+
+/// Waits for the lock on a directory, which whoever changes its files together takes.
+pub fn lock_directory(path: &Path) -> Result<DirectoryLock, FileError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(|cause| FileError::system(path, "opened", cause))?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive).map_err(|cause| FileError::system(path, "locked", cause))?;
+    Ok(DirectoryLock(directory))
 }
 
 fn sync_directory(path: &Path) -> Result<(), FileError> {

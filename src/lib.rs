@@ -21,10 +21,11 @@
 //! | [`cli`] | one file a command; the only code that reads arguments and environment, and that prints | everything |
 //! | [`app`] | the composition root: binds, starts every long-lived task, runs | everything but `cli` |
 //! | [`proxy`] | the way of a request, from an accepted connection to its answer | `prove` and below |
+//! | [`rotation`] | makes, delivers and revokes secrets; replaces one on evidence alone | `prove` and below |
 //! | [`admin`] | health, metrics, status and their page, on listeners of their own | `credentials`, `metrics` and below |
-//! | [`rotation`] | makes, delivers and revokes secrets | `prove` and below |
 //! | [`prove`] | asks Vonage about one held secret with a free call | `inject` and below |
 //! | [`inject`] | takes every credential of the caller off a request and puts exactly one of ours on | `upstream`, `vonage` |
+//! | [`authority`] | certificates of our own listeners: given, or made by a local authority | `config`, `files`, `vonage` |
 //! | [`upstream`] | connections to Vonage: pool, TLS, HTTP/1.1 and HTTP/2, egress proxy | `config`, `vonage` |
 //! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `metrics`, `config`, `vonage` and below |
 //! | [`telemetry`], [`metrics`] | what is written down; what is counted | `config`, `vonage` |
@@ -32,6 +33,7 @@
 //! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like, how secrets are managed | `secret` |
 //! | [`jwt`] | tokens of applications: claims, keys, the finished tokens at hand | [`secret`], `clock` |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
+//! | [`tokens`] | tokens of the sidecar itself, read and read again | `config`, `files`, `secret` |
 //! | [`bind`], [`files`], [`clock`], [`shutdown`], [`hardening`] | listening sockets; the only readers of files and of time; how the process ends; no core dumps | [`config`], `clock` |
 //! | [`emulator`] | a stateful Vonage, for tests and for trying things out | nothing that it is there to test |
 //!
@@ -47,7 +49,8 @@
 //!           the answer streams through, hop-by-hop headers removed both ways
 //! ```
 //!
-//! 1. [`proxy::listen`] accepts a connection; [`proxy::Proxy::handle`] is the rest of this list in order.
+//! 1. [`proxy::listen`] accepts a connection, by whatever kind of listener, and makes an
+//!    [`Entrance`](proxy::entrance::Entrance); [`proxy::Proxy::handle`] is the rest of this list in order.
 //! 2. [`proxy::guard::admit`] decides from the head alone and makes an [`Admitted`](proxy::guard::Admitted).
 //! 3. [`proxy::route::route`] finds the [`Endpoint`](vonage::endpoints::Endpoint) and the
 //!    [`Host`](vonage::hosts::Host) and makes a [`Routed`](proxy::route::Routed).
@@ -86,11 +89,12 @@
 //!
 //! # What is not here
 //!
-//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. TLS and CONNECT on the
-//! callers' side. Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
+//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. Anything that is not
+//! HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;
 pub mod app;
+pub mod authority;
 pub mod bind;
 pub mod cli;
 pub mod clock;
@@ -109,5 +113,6 @@ pub mod rotation;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tokens;
 pub mod upstream;
 pub mod vonage;

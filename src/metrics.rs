@@ -17,6 +17,7 @@
 //! - `vonage_sidecar_probes_total` {outcome}: harmless calls made to learn whether a secret is accepted
 //! - `vonage_sidecar_reloads_total` {outcome}: readings of the credentials file
 //! - `vonage_sidecar_panics_total`: bugs met
+//! - `vonage_sidecar_connects_total` {outcome}: what became of CONNECT on proxy listeners
 //! - `vonage_sidecar_caller_connections`: callers' connections now open
 //! - `vonage_sidecar_generation`: number of the snapshot in use, 0 before the first
 //! - `vonage_sidecar_accounts`: accounts held
@@ -42,6 +43,9 @@ use prometheus_client::registry::{Metric, Registry};
 
 use crate::vonage::hosts::Host;
 use crate::vonage::refusal::Verdict;
+
+mod tunnels;
+pub use tunnels::TunnelOutcome;
 
 #[cfg(test)]
 mod tests;
@@ -197,6 +201,7 @@ pub struct Metrics {
     attempts: Counters<2>,
     fallbacks: Counters<1>,
     holds: Counters<1>,
+    connects: Counters<1>,
     caller_secrets: Counters<1>,
     own_errors: Counters<1>,
     probes: Counters<1>,
@@ -226,6 +231,7 @@ impl Metrics {
             probes: add(&mut registry, "probes", "Harmless calls made to learn whether a secret is accepted, by outcome"),
             reloads: add(&mut registry, "reloads", "Readings of the credentials file, by outcome"),
             panics: add(&mut registry, "panics", "Bugs met: tasks that panicked"),
+            connects: add(&mut registry, "connects", "What became of CONNECT on proxy listeners, by outcome"),
             connections: add(&mut registry, "caller_connections", "Open connections of callers"),
             registry,
         };

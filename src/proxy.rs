@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::clock;
-use crate::config::{Access, Listen, Settings};
+use crate::config::{Access, Serves, Settings};
 use crate::credentials::reload::Reload;
 use crate::credentials::store::Store;
 use crate::inject::strip::{self, Claims};
@@ -34,19 +34,25 @@ use crate::vonage::{parameters, refusal};
 
 pub mod answer;
 pub mod caller;
+pub mod connect;
 pub mod course;
+pub mod entrance;
 pub mod exchange;
 pub mod fault;
 pub mod guard;
 pub mod headers;
 pub mod listen;
+pub mod mint;
+mod minting;
 pub mod path;
 pub mod route;
 pub mod socket;
+pub mod token;
 pub mod whose;
 
 use answer::AnswerBody;
 use caller::Caller;
+use entrance::{Entrance, Peer};
 use exchange::{Ask, AskBody, Told};
 use fault::{Fault, Source};
 use headers::JudgedAnswers;
@@ -112,14 +118,14 @@ impl Proxy {
     }
 
     /// One request, end to end.
-    pub async fn handle(&self, request: Request<Incoming>, listen: &Listen, caller: &Arc<Caller>) -> Response<AnswerBody> {
+    pub async fn handle(&self, request: Request<Incoming>, entrance: &Entrance, caller: &Arc<Caller>) -> Response<AnswerBody> {
         let started = clock::now();
         let serving = caller.serve();
         let mut told = Told::default();
         let outcome = match self.rules.total {
-            None => self.serve(request, listen, caller, started, &mut told).await,
+            None => self.serve(request, entrance, caller, started, &mut told).await,
             Some(total) => {
-                let work = Box::pin(self.serve(request, listen, caller, started, &mut told));
+                let work = Box::pin(self.serve(request, entrance, caller, started, &mut told));
                 tokio::time::timeout(total, work).await.unwrap_or(Err(Fault::Total))
             }
         };
@@ -132,7 +138,7 @@ impl Proxy {
     async fn serve(
         &self,
         request: Request<Incoming>,
-        listen: &Listen,
+        entrance: &Entrance,
         caller: &Arc<Caller>,
         started: Instant,
         told: &mut Told,
@@ -140,10 +146,17 @@ impl Proxy {
         let (head, body) = request.into_parts();
         told.request(&head);
         let framing = raw_framing(&head, caller);
-        let admitted = guard::admit(head, listen, framing)?;
+        let listen = &*entrance.listen;
+        if entrance.peer == Peer::Stranger {
+            return Err(Fault::PeerRefused);
+        }
+        let admitted = guard::admit(head, listen, entrance.via, framing)?;
+        if let Serves::Mint(mint) = &listen.serves {
+            return self.mint(admitted.into_head(), body, mint, entrance).await;
+        }
         let routed = route::route(admitted, listen, self.rules.region)?;
         told.routed(&routed);
-        let (ask, claims) = self.prepare(routed, body, started).await?;
+        let (ask, claims) = self.prepare(routed, body, entrance, started).await?;
         match ask.treatment {
             Treatment::Ours => {
                 let Whose { account, wanted } = whose::whose(&claims, ask.endpoint, listen, &self.store.load())?;
@@ -156,21 +169,29 @@ impl Proxy {
     }
 
     /// Strips the caller's credentials. Only the rows that may carry one in the body have their body read first.
-    async fn prepare(&self, routed: Routed, body: Incoming, started: Instant) -> Result<(Ask, Claims), Fault> {
-        let Routed { head, endpoint, host, repeat, treatment } = routed;
+    async fn prepare(&self, routed: Routed, body: Incoming, entrance: &Entrance, started: Instant) -> Result<(Ask, Claims), Fault> {
+        let Routed { mut head, endpoint, host, repeat, treatment } = routed;
         let bodiless = body.is_end_stream();
+        let tokens = entrance.tokens.current();
+        let presence = token::in_head(&head.headers, entrance.via, &tokens);
+        token::take_off(&mut head.headers, &tokens);
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
         let (mut stripped, mut claims) = strip::head(head, endpoint);
         headers::to_upstream(stripped.headers_mut());
         if treatment == Treatment::Ours {
             headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
         }
+        let in_body = !bodiless && treatment == Treatment::Ours && parameters::in_body(endpoint);
+        if !in_body {
+            token::settle(presence, &claims, &tokens)?;
+        }
         let body = if bodiless {
             AskBody::None
-        } else if treatment == Treatment::Ours && parameters::in_body(endpoint) {
+        } else if in_body {
             let (whole, share) = self.read_whole(body).await?;
             let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
                 .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
+            token::settle(presence, &claims, &tokens)?;
             if let Some(clean) = &clean {
                 stripped.set_length(clean.len());
             }
@@ -205,6 +226,12 @@ impl Proxy {
             share.grow(data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
             whole.extend_from_slice(&data);
         }
+    }
+
+    /// Answers a request that is not looked at.
+    pub fn turn_away(&self, fault: &Fault) -> Response<AnswerBody> {
+        self.metrics.own_error(fault.description().code);
+        answer::of_fault(fault)
     }
 
     fn refuse(&self, fault: &Fault, told: &mut Told) -> Response<AnswerBody> {

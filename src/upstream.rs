@@ -24,6 +24,7 @@ mod error;
 mod figures;
 mod http1;
 mod http2;
+mod join;
 mod origin;
 pub mod outgoing;
 mod pool;
@@ -36,6 +37,7 @@ pub use connect::Protocol;
 pub use egress::ProxyEnvironment;
 pub use error::{ConnectError, SendError, SetupError, TlsReason, UnsolicitedUpgrade};
 pub use figures::{Figures, Opened};
+pub use join::JoinError;
 
 /// The port of Vonage.
 const HTTPS: u16 = 443;
@@ -44,6 +46,8 @@ const HTTPS: u16 = 443;
 #[derive(Debug)]
 pub struct Upstream {
     origins: BTreeMap<Host, Arc<origin::Origin>>,
+    dialer: Arc<connect::Dialer>,
+    egress: egress::Egress,
 }
 
 /// Whether a connection has carried a request before.
@@ -98,7 +102,7 @@ impl Upstream {
             let origin = origin::Origin::new(host, target, speaks, Arc::clone(&dialer), timeouts.answer_head);
             origins.insert(host, Arc::new(origin));
         }
-        Ok(Arc::new(Self { origins }))
+        Ok(Arc::new(Self { origins, dialer, egress }))
     }
 
     /// A connection to `host`, pooled or new.

@@ -72,7 +72,7 @@ impl Admin {
     pub fn listeners(&self) -> Vec<Listener> {
         let bound = |(_, role, listener): &(Surface, Role, TcpListener)| {
             let address = listener.local_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string());
-            Listener { role: *role, address, binding: Binding::Bound }
+            Listener { role: *role, address, binding: Binding::Bound, serves: None, certificate_left_seconds: None }
         };
         self.listeners.iter().map(bound).collect()
     }

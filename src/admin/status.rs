@@ -234,6 +234,12 @@ pub struct Listener {
     pub address: String,
     /// Whether it is there yet.
     pub binding: Binding,
+    /// What a listener of callers serves: `http`, `https`, `proxy`. None: it is not for callers, or of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves: Option<String>,
+    /// How long the certificate of its local authority, or the one that it was given, was valid when this was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_left_seconds: Option<u64>,
 }
 
 /// What a listener is for.

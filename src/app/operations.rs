@@ -1,34 +1,28 @@
 //! What the admin listeners ask of the rest, answered: reloads, listeners, load, proofs.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-
 use crate::admin::serve::Admin;
 use crate::admin::status::{self, Binding, FileState, Listener, ProofOutcome, ReloadOutcome, Role, Watch};
 use crate::admin::{Load, Operations, Pending, ReloadView};
-use crate::config;
+use crate::clock;
 use crate::credentials::reload::{Outcome, Past, Reload, Status};
 use crate::credentials::store::Store;
 use crate::credentials::watch::Source;
 use crate::credentials::{Keyring, Place};
-use crate::files;
 use crate::metrics::Metrics;
 use crate::prove::{self, Proof};
 use crate::proxy::Proxy;
-use crate::proxy::listen::Bound;
+use crate::proxy::listen::{Bound, Door};
 use crate::secret::{AccessToken, ApiKey};
+use crate::tokens::Tokens;
 use crate::upstream::{Figures, Upstream};
 use crate::vonage::hosts::Host;
 use crate::vonage::probe;
-
-/// A token file is one line.
-const LONGEST_TOKEN: usize = 4096;
 
 /// How many log lines were lost.
 pub struct LostLines(pub Box<dyn Fn() -> u64 + Send + Sync>);
@@ -39,61 +33,16 @@ impl fmt::Debug for LostLines {
     }
 }
 
-/// Why a token of `[admin.observe]` is not there.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-pub struct TokenError {
-    what: String,
-}
-
-/// Reads the tokens of `[admin.observe]`.
-fn tokens(admin: &config::Admin) -> Result<Vec<AccessToken>, TokenError> {
-    let given = admin.observe.iter().flat_map(|observe| &observe.tokens);
-    given.map(token).collect()
-}
-
-/// A file's one line break at the end is not part of the token.
-fn token(token: &config::Token) -> Result<AccessToken, TokenError> {
-    let path = match token {
-        config::Token::Value(value) => return Ok(value.clone()),
-        config::Token::File(path) => path,
-    };
-    let contents = files::read(path, LONGEST_TOKEN).map_err(|error| TokenError { what: error.to_string() })?;
-    let text = std::str::from_utf8(&contents.bytes).map_err(|_| TokenError { what: format!("{} is not text", path.display()) })?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    AccessToken::parse(text.strip_suffix('\r').unwrap_or(text)).map_err(|error| TokenError { what: format!("{} {error}", path.display()) })
-}
-
-/// The tokens of `[admin.observe]`, which may change while the process runs.
-#[derive(Debug)]
-pub(super) struct Tokens {
-    admin: config::Admin,
-    current: ArcSwap<Vec<AccessToken>>,
-}
-
-impl Tokens {
-    /// Reads them for the first time.
-    pub(super) fn read(admin: &config::Admin) -> Result<Self, TokenError> {
-        Ok(Self { admin: admin.clone(), current: ArcSwap::from_pointee(tokens(admin)?) })
-    }
-
-    /// Reads them again. What cannot be read changes nothing.
-    pub(super) fn reread(&self) {
-        match tokens(&self.admin) {
-            Ok(tokens) => self.current.store(Arc::new(tokens)),
-            Err(error) => tracing::warn!(cause = %error, "the tokens of admin.observe stay as they were"),
-        }
-    }
-
-    fn current(&self) -> Vec<AccessToken> {
-        self.current.load().as_ref().clone()
-    }
-}
-
 /// Every listener of the process, for `/status`.
 pub(super) fn listeners(data: &Bound, admin: &Admin) -> Vec<Listener> {
-    let data = data.addresses().into_iter();
-    let data = data.map(|address: SocketAddr| Listener { role: Role::Data, address: address.to_string(), binding: Binding::Bound });
+    let now = clock::wall();
+    let data = data.sockets().map(|(address, door)| Listener {
+        role: Role::Data,
+        address,
+        binding: Binding::Bound,
+        serves: Some(door.listen().serves.word().to_owned()),
+        certificate_left_seconds: door.serving().map(|serving| serving.validity().left(now).as_secs()),
+    });
     data.chain(admin.listeners()).collect()
 }
 
@@ -115,7 +64,9 @@ pub(super) struct Parts {
     /// All listeners.
     pub(super) listeners: Vec<Listener>,
     /// What opens `/status` on the observe listener.
-    pub(super) tokens: Arc<Tokens>,
+    pub(super) observers: Arc<Tokens>,
+    /// What is behind the listeners of callers.
+    pub(super) doors: Arc<[Arc<Door>]>,
     /// Lost log lines.
     pub(super) lost: LostLines,
 }
@@ -131,7 +82,7 @@ impl Operations for Parts {
     }
 
     fn observe_tokens(&self) -> Vec<AccessToken> {
-        self.tokens.current()
+        self.observers.current().as_ref().clone()
     }
 
     fn load(&self) -> Load {
@@ -144,7 +95,8 @@ impl Operations for Parts {
 
     fn reload(&self) -> Pending<'_, status::Reload> {
         Box::pin(async {
-            self.tokens.reread();
+            self.observers.reread();
+            self.doors.iter().for_each(|door| door.reread());
             let outcome = self.reload.now().await;
             told(&outcome, Duration::ZERO, self.store.load().generation.0)
         })

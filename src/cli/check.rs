@@ -21,6 +21,8 @@ use crate::upstream::Upstream;
 use crate::vonage::hosts::Host;
 use crate::vonage::probe;
 
+mod listeners;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -143,6 +145,9 @@ fn checked(found: Found, given: Option<&Path>) -> Checked {
         Some(settings) => (Some(settings.credentials.file.clone()), settings.credentials.modes),
         None => (named, Settings::default().credentials.modes),
     };
+    if let Some(settings) = &settings {
+        problems.extend(listeners::problems(path.as_deref(), settings));
+    }
     let file = given.map(Path::to_path_buf).or(said);
     let parsed = file.as_deref().and_then(|file| credentials(file, modes, &mut problems));
     Checked { path, settings, file, parsed, problems }

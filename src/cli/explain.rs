@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::locate::Location;
 use super::report::{self, Exit, Failure, Outcome};
 use crate::clock;
-use crate::config::{Listen, Origin, Settings, Transport};
+use crate::config::{Listen, Origin, Peers, Place, Settings, Transport};
 use crate::credentials::{Snapshot, file, linger, read};
 use crate::inject::strip::{Bearer, Carried, Claims};
 use crate::jwt::{Placeholder, Rights};
+use crate::proxy::entrance::Via;
 use crate::proxy::fault::Fault;
 use crate::proxy::guard::{self, RawFraming};
 use crate::proxy::route::{self, Routed, Treatment};
@@ -29,6 +30,9 @@ pub(super) struct Arguments {
     /// The `Host` that the request would have
     #[arg(long, default_value = "localhost")]
     host: String,
+    /// The listener: its number in the settings, beginning with 1, or its address or path as it is written there
+    #[arg(long, value_name = "LISTENER", default_value = "1")]
+    listener: String,
     #[command(flatten)]
     location: Location,
     /// For machines
@@ -40,6 +44,10 @@ pub(super) struct Arguments {
 #[derive(Debug, Serialize)]
 struct Explanation {
     served: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listener: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callers: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     denied: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,15 +100,39 @@ fn explain(arguments: &Arguments, settings: &Settings) -> Result<Explanation, Fa
     let uri: Uri = arguments.path.parse().map_err(|_| Failure::could_not_run("this is not a path").hint("a path begins with /"))?;
     let request = Request::builder().method(method).uri(uri).header("host", &arguments.host).body(());
     let (head, ()) = request.map_err(|error| Failure::could_not_run("no such request can be made").caused_by(&error))?.into_parts();
-    let listen = settings.listen.first().ok_or_else(|| Failure::could_not_run("there is no listener"))?;
+    let listen = listener(&arguments.listener, settings)?;
     let held = held(settings);
-    let explained = guard::admit(head, listen, RawFraming::Plain)
+    let explained = guard::admit(head, listen, Via::Front, RawFraming::Plain)
         .and_then(|admitted| route::route(admitted, listen, settings.upstream.region))
         .and_then(|routed| served(&routed, settings, listen, held.as_ref()));
-    Ok(explained.unwrap_or_else(|fault| {
+    let mut explanation = explained.unwrap_or_else(|fault| {
         let (denied_with, remedy) = words(&fault);
         denied(denied_with, remedy)
-    }))
+    });
+    explanation.listener = Some(format!("{}, {}", listen.place, listen.serves.word()));
+    explanation.callers = Some(callers(listen));
+    Ok(explanation)
+}
+
+/// The listener that is meant.
+fn listener<'s>(wanted: &str, settings: &'s Settings) -> Result<&'s Listen, Failure> {
+    let by_number = wanted.parse::<usize>().ok().and_then(|number| settings.listen.get(number.checked_sub(1)?));
+    let by_place = || settings.listen.iter().find(|listen| listen.place.to_string() == wanted.trim_start_matches("unix:"));
+    by_number.or_else(by_place).ok_or_else(|| {
+        let places: Vec<String> = settings.listen.iter().map(|listen| listen.place.to_string()).collect();
+        Failure::could_not_run("there is no such listener").hint(format!("the settings have {}", places.join(", ")))
+    })
+}
+
+/// Who may call there.
+fn callers(listen: &Listen) -> String {
+    let who = match &listen.place {
+        Place::Tcp(address) if address.is_loopback() => "whoever is on this machine".to_owned(),
+        Place::Tcp(_) => "whoever can connect".to_owned(),
+        Place::Unix(socket) if socket.peers == Peers::default() => format!("whoever may write to the socket (mode {:04o})", socket.mode),
+        Place::Unix(socket) => format!("users {:?} and groups {:?}", socket.peers.uids, socket.peers.gids),
+    };
+    if listen.tokens.is_empty() { who } else { format!("{who}, with one of {} tokens", listen.tokens.len()) }
 }
 
 fn words(fault: &Fault) -> (String, String) {
@@ -120,6 +152,8 @@ fn held(settings: &Settings) -> Option<Snapshot> {
 fn denied(denied: String, remedy: String) -> Explanation {
     Explanation {
         served: false,
+        listener: None,
+        callers: None,
         denied: Some(denied),
         remedy: Some(remedy),
         endpoint: None,
@@ -155,6 +189,8 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
     let with_token = with_token.filter(|with_token| *with_token != credential);
     Ok(Explanation {
         served: true,
+        listener: None,
+        callers: None,
         denied: None,
         remedy: None,
         endpoint: Some(routed.endpoint.name),
@@ -215,6 +251,8 @@ fn described(whose: &Whose, held: &Snapshot) -> String {
 fn without_file(endpoint: &Endpoint) -> &'static str {
     if endpoint.schemes.iter().all(|scheme| *scheme == Scheme::Jwt) {
         "a token of the application"
+    } else if endpoint.schemes.contains(&Scheme::Basic) {
+        "Basic, the account's key and current secret"
     } else {
         "the account's key and current secret"
     }
@@ -271,7 +309,9 @@ fn family(family: Family) -> &'static str {
 
 fn lines(told: &Explanation) -> String {
     let joined = |words: &[&'static str]| (!words.is_empty()).then(|| words.join(", "));
-    let rows: [(&str, Option<String>); 12] = [
+    let rows: [(&str, Option<String>); 14] = [
+        ("listener", told.listener.clone()),
+        ("callers", told.callers.clone()),
         ("denied", told.denied.clone()),
         ("remedy", told.remedy.clone()),
         ("endpoint", told.endpoint.map(str::to_owned)),

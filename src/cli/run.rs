@@ -12,6 +12,7 @@ use crate::app::{App, LostLines, Surroundings};
 use crate::config::Settings;
 use crate::credentials::watch::Watching;
 use crate::metrics::Metrics;
+use crate::proxy::listen::ListenError;
 use crate::shutdown::{Shutdown, Signals};
 use crate::telemetry::{self, Telemetry};
 
@@ -67,7 +68,7 @@ async fn serve(settings: Settings, metrics: Arc<Metrics>, telemetry: &Telemetry)
     let app = App::bind(settings, surroundings, shutdown.clone()).await.map_err(|error| could_not_start(&error))?;
     let addresses = app.addresses();
     let admin: Vec<String> = addresses.admin.iter().map(|listener| listener.address.clone()).collect();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), data = ?addresses.data, admin = ?admin, "listening");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), data = ?addresses.data, sockets = ?addresses.sockets, admin = ?admin, "listening");
     let rereading = app.rereading();
     let mut hangups = signals.hangups;
     let on_hangup = async move {
@@ -89,7 +90,9 @@ async fn serve(settings: Settings, metrics: Arc<Metrics>, telemetry: &Telemetry)
 fn could_not_start(error: &crate::app::StartError) -> Failure {
     let failure = Failure::could_not_run("the sidecar cannot start").caused_by(error);
     match error {
-        crate::app::StartError::Bind(_) => {
+        crate::app::StartError::Listen(ListenError::Certificate(_)) => failure.hint("see [listen.tls] and [listen.proxy] in sidecar.toml"),
+        crate::app::StartError::Listen(ListenError::Token(_)) => failure.hint("see tokens of [[listen]] in sidecar.toml"),
+        crate::app::StartError::Bind(_) | crate::app::StartError::Listen(ListenError::Bind(_)) => {
             failure.hint("another process has the port, or it may not be bound; listen and admin in sidecar.toml choose others")
         }
         crate::app::StartError::Upstream(_) => failure.hint("see [upstream] in sidecar.toml; an image needs CA certificates"),

@@ -18,7 +18,10 @@ use zeroize::Zeroizing;
 
 use crate::problem::{Position, Problems, nearest};
 
+mod listen;
 pub mod rotation;
+
+pub use listen::{Listen, Mint, MintLimits, Paths, ProxyMode, Tls, Tunnel};
 
 /// A whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -52,26 +55,6 @@ pub type Text = Option<Spanned<String>>;
 pub type Measure = Option<Spanned<Scalar>>;
 /// A switch with its place.
 pub type Flag = Option<Spanned<bool>>;
-
-/// `[[listen]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table")]
-pub struct Listen {
-    /// Where.
-    pub address: Text,
-    /// The only account.
-    pub account: Text,
-    /// The only application.
-    pub application: Text,
-    /// The only Vonage host.
-    pub host: Text,
-    /// Open parts of the management plane.
-    pub allow: Vec<Spanned<String>>,
-    /// More `Host` values.
-    pub allowed_hosts: Vec<Spanned<String>>,
-    /// Limits of a caller's token.
-    pub mint_claims: Text,
-}
 
 /// `[admin]`
 #[derive(Debug, Default, Deserialize)]

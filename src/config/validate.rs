@@ -18,7 +18,9 @@ use crate::problem::{Position, Problems, nearest};
 
 mod listeners;
 mod origins;
+mod places;
 mod rotation;
+mod served;
 
 /// The smallest request head: hyper's parser does not work with less.
 const SMALLEST_HEAD: usize = 8 << 10;
@@ -30,7 +32,7 @@ const MOST_WORKERS: usize = 512;
 /// Turns the mirror of `text` into settings, with warnings; or says everything that is wrong.
 pub fn settings(path: &Path, text: &str, raw: file::File) -> Result<(Settings, Problems), Problems> {
     let directory = path.parent().unwrap_or_else(|| Path::new(""));
-    let mut check = Check { text, directory, problems: Problems::of(path), bound: Vec::new() };
+    let mut check = Check { text, directory, problems: Problems::of(path), bound: Vec::new(), sockets: Vec::new() };
     let default = Settings::default();
     let settings = Settings {
         listen: listeners::listen(&mut check, raw.listen, default.listen),
@@ -141,6 +143,7 @@ struct Check<'t> {
     directory: &'t Path,
     problems: Problems,
     bound: Vec<Address>,
+    sockets: Vec<PathBuf>,
 }
 
 impl Check<'_> {
@@ -162,6 +165,14 @@ impl Check<'_> {
             return None;
         }
         Some(self.directory.join(raw.get_ref()))
+    }
+
+    /// A path that must be there: `raw` is in the table at `at`.
+    fn needed_path(&mut self, at: Span, field: &str, raw: &Text, remedy: &str) -> PathBuf {
+        if raw.is_none() {
+            self.error(Some(at), field, "is missing", remedy);
+        }
+        self.path(field, raw).unwrap_or_default()
     }
 
     /// One of a few words.

@@ -11,6 +11,7 @@ fn full_page() -> String {
     metrics.attempt(Host::REST, Verdict::Refused);
     metrics.fallback(FallbackOutcome::Accepted);
     metrics.hold(HoldOutcome::Served);
+    metrics.tunnel(TunnelOutcome::Served);
     metrics.caller_secret(CallerSecret::Held);
     metrics.own_error("no_credential");
     metrics.probe("accepted");

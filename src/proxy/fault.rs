@@ -9,6 +9,8 @@ use http::StatusCode;
 
 use crate::upstream::{ConnectError, SendError};
 
+mod table;
+
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -42,6 +44,38 @@ pub enum Fault {
     HostMalformed,
     /// A `Host` that is neither ours nor Vonage's.
     HostForeign,
+    /// A request inside a `CONNECT` that names another host.
+    HostNotConnected,
+    /// Something else than TLS on a port of TLS.
+    TlsExpected,
+    /// A process whose user and group the unix socket does not serve.
+    PeerRefused,
+    /// No token, where one is needed.
+    TokenMissing,
+    /// Another token than one of ours.
+    TokenWrong,
+    /// No token for a tunnel, or another one.
+    ProxyToken,
+    /// A CONNECT to a host that is neither Vonage's nor listed.
+    TunnelRefused,
+    /// A CONNECT that leads to this machine or its link.
+    TunnelAddress,
+    /// A CONNECT to a host that cannot be reached.
+    TunnelFailed(#[source] ConnectError),
+    /// A method that this listener does not serve.
+    MethodLimited,
+    /// A path that this listener does not serve.
+    PathLimited,
+    /// Anything but `POST /jwt` on a listener that mints.
+    MintElsewhere,
+    /// An order for a token that cannot be read.
+    MintMalformed,
+    /// A claim that callers of this listener may not have.
+    MintClaim,
+    /// A life that callers of this listener may not have.
+    MintLife,
+    /// The key did not sign.
+    MintFailed,
     /// A page in a browser.
     Browser,
     /// A path that means different things to different readers.
@@ -139,7 +173,7 @@ impl Fault {
         let (status, code, what, remedy) = self.row();
         let remedy = match self {
             // It knows the cause and what to do about it.
-            Self::Connect(error) => Cow::Owned(error.to_string()),
+            Self::Connect(error) | Self::TunnelFailed(error) => Cow::Owned(error.to_string()),
             // It knows which part: its name is one of ours, never the caller's.
             Self::Management(part) => {
                 Cow::Owned(format!("{remedy}, or open it with allow = [\"{part}\"] at this listener in sidecar.toml"))
@@ -147,203 +181,5 @@ impl Fault {
             _others => Cow::Borrowed(remedy),
         };
         Description { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, what, remedy }
-    }
-
-    #[expect(clippy::too_many_lines, reason = "one table, a row a fault: it reads better whole")]
-    fn row(&self) -> (u16, &'static str, &'static str, &'static str) {
-        match self {
-            Self::Malformed => (
-                400,
-                "request_malformed",
-                "the request is not well-formed HTTP/1.1",
-                "use an HTTP client library with an http:// base URL; this port does not speak TLS",
-            ),
-            Self::HeadTooLarge => (
-                431,
-                "head_too_large",
-                "the request head is larger than limits.head or has more than 100 headers",
-                "send fewer or shorter headers",
-            ),
-            Self::HeadStalled => (408, "head_stalled", "the head did not come within timeouts.caller_head", "send the head in one piece"),
-            Self::Method => {
-                (405, "method_not_allowed", "no Vonage API has this method", "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
-            }
-            Self::MethodNever => (
-                405,
-                "method_not_allowed",
-                "CONNECT and TRACE are not served",
-                "set the SDK's base URL to this address instead of using it as a proxy",
-            ),
-            Self::Target => (400, "target_malformed", "the request target is not a path", "send the path alone, beginning with /"),
-            Self::TargetTooLong => (414, "target_too_long", "the request target is longer than 16 KiB", "send long parameters in the body"),
-            Self::HostMalformed => (
-                400,
-                "host_malformed",
-                "the request has no usable Host header, or more than one",
-                "send one Host header with a name and a port",
-            ),
-            Self::HostForeign => (
-                421,
-                "host_foreign",
-                "the Host header names neither this machine nor a Vonage host",
-                "use localhost or 127.0.0.1 in the base URL, or add the name to allowed_hosts of the listener in sidecar.toml",
-            ),
-            Self::Browser => (
-                403,
-                "browser_refused",
-                "a web page may not call this address",
-                "call from a server program; no page may spend the account's money",
-            ),
-            Self::PathAmbiguous => (
-                400,
-                "path_ambiguous",
-                "the path means one thing as it is written and another once it is decoded and resolved",
-                "write the path plainly: without dot segments, doubled slashes, ';' and escaped '/', '?' or '#'",
-            ),
-            Self::Framing => (
-                400,
-                "framing_ambiguous",
-                "the length of the body can be read in two ways",
-                "send either one Content-Length or Transfer-Encoding: chunked",
-            ),
-            Self::Expectation => (417, "expectation_failed", "only the expectation 100-continue is known", "remove the Expect header"),
-            Self::Upgrade => (501, "upgrade_not_supported", "WebSockets are not passed on", "connect to Vonage directly for WebSockets"),
-            Self::BodyTooLong => (413, "body_too_long", "the body is longer than any Vonage API takes", "send less"),
-            Self::BodyTooLongToRead => (
-                413,
-                "body_too_long_to_read",
-                "this endpoint may carry credentials in its body, so it is read whole, and it is longer than limits.replay",
-                "send less, or raise limits.replay in sidecar.toml",
-            ),
-            Self::MemoryFull => (
-                503,
-                "memory_full",
-                "this endpoint may carry credentials in its body, so it is read whole, and limits.replay_memory is used up",
-                "send again in a moment, or raise limits.replay_memory in sidecar.toml",
-            ),
-            Self::BodyUnreadable => (
-                400,
-                "body_unreadable",
-                "the body begins as a JSON object but is cut short or malformed",
-                "send a complete JSON object or a form",
-            ),
-            Self::BodyTypeDiffers => (
-                415,
-                "body_type_differs",
-                "a credential must be written into the body, which is compressed or not what its Content-Type says",
-                "send a form as application/x-www-form-urlencoded and an object as application/json, uncompressed",
-            ),
-            Self::Unsignable => (
-                400,
-                "not_signable",
-                "the account signs its requests, and a parameter that occurs twice or is a list, an object or null has no signature",
-                "send each parameter once, as text, number or truth value",
-            ),
-            Self::BodyBroken => {
-                (400, "body_broken", "the body broke off or its framing is wrong", "send the whole body with the length it says")
-            }
-            Self::BodyStalled => (408, "body_stalled", "no byte of the body came for timeouts.idle", "send the body without long pauses"),
-            Self::Management(_) => (
-                403,
-                "management_plane",
-                "this call can make or change credentials, or who pays: apps may not do that through the sidecar",
-                "call Vonage directly with an operator's credentials",
-            ),
-            Self::KeysDiffer => (400, "keys_differ", "the request names two different API keys", "name one API key on a request"),
-            Self::KeyUnknown => (
-                403,
-                "key_unknown",
-                "the API key of the request is not in the credentials file",
-                "use a key of the file, or add the account to it",
-            ),
-            Self::KeyLimited => (403, "key_not_served", "this listener serves another account", "use the listener of that account"),
-            Self::HostLimited => (403, "host_not_served", "this listener serves another Vonage host", "use a listener without that limit"),
-            Self::TokenBroken => (
-                400,
-                "token_broken",
-                "the bearer token is not a JSON web token, so it does not say which application the request is for",
-                "send a token that any private key has signed, with application_id; or none, if the account has one application",
-            ),
-            Self::TokenLimited => (
-                400,
-                "token_limited",
-                "the bearer token limits what it may do with sub or acl, and the one that goes to Vonage would not",
-                "make the token without sub and acl, or set mint_claims = \"keep\" at this listener in sidecar.toml",
-            ),
-            Self::ApplicationUnknown => (
-                403,
-                "application_unknown",
-                "the application of the token is not in the credentials file",
-                "use an application of the file, or add it as an [[application]] with its private key",
-            ),
-            Self::ApplicationLimited => {
-                (403, "application_not_served", "this listener serves another application", "use the listener of that application")
-            }
-            Self::ApplicationOfAnother => (
-                400,
-                "application_of_another_account",
-                "the application of the token belongs to another account than the API key of the request",
-                "name one account on a request",
-            ),
-            Self::NoApplication => (
-                400,
-                "no_application",
-                "this endpoint takes only the token of an application, and the account has none in the credentials file",
-                "add an [[application]] with its private key to the credentials file",
-            ),
-            Self::WhichApplication => (
-                400,
-                "application_not_named",
-                "this endpoint takes the token of an application, and the account has several",
-                "send a bearer token with application_id (any private key may have signed it), or set application at the listener",
-            ),
-            Self::NoPrivateKey => (
-                503,
-                "no_private_key",
-                "the application has no private key that can be used",
-                "run vonage-sidecar check, which says what is wrong with its keys",
-            ),
-            Self::NoCredentials => (
-                503,
-                "no_credentials",
-                "no valid credentials file has been read yet",
-                "run vonage-sidecar check, which says what is wrong with the file; /status on the admin address says it as well",
-            ),
-            Self::Connect(error) => (connect_status(error), error.code(), "Vonage could not be reached; nothing was sent", ""),
-            Self::Send(error @ SendError::NotProcessed(_)) => {
-                (send_status(error), error.code(), "Vonage closed the connection without processing the request", "send it again")
-            }
-            Self::Send(error) => (
-                send_status(error),
-                error.code(),
-                "no answer of Vonage could be had; the request may have been executed",
-                "find out whether it was executed before sending it again",
-            ),
-            Self::OutcomeUnknown(error) => (
-                send_status(error),
-                "outcome_unknown",
-                "the second attempt failed after it was begun: whether the request was executed is not known",
-                "find out whether it was executed before sending it again",
-            ),
-            Self::AnswerBroken => (
-                502,
-                "answer_broken",
-                "the answer of Vonage broke off before any of it was passed on; the request may have been executed",
-                "find out whether it was executed before sending it again",
-            ),
-            Self::Total => (504, "total_timeout", "the request took longer than timeouts.total", "raise timeouts.total in sidecar.toml"),
-            Self::CallerGone => (499, "caller_gone", "the caller left before the answer", "nothing to do"),
-        }
-    }
-}
-
-fn connect_status(error: &ConnectError) -> u16 {
-    if error.is_timeout() { 504 } else { 502 }
-}
-
-fn send_status(error: &SendError) -> u16 {
-    match error {
-        SendError::Timeout => 504,
-        SendError::NotProcessed(_) | SendError::ClosedBeforeAnswer(_) | SendError::Failed(_) => 502,
     }
 }

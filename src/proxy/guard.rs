@@ -10,14 +10,17 @@ use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderName, ORIGIN, TRANSFER_EN
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, Version};
 
+use super::entrance::Via;
 use super::fault::Fault;
-use super::path;
-use crate::config::Listen;
+use super::{mint, path};
+use crate::config::{Listen, Serves};
 use crate::vonage::endpoints::{self, Plane};
 use crate::vonage::hosts::{self, Host, Label};
 
 /// Longest target in bytes: the usual limit of servers, far above any Vonage call.
 const LONGEST_TARGET: usize = 16 * 1024;
+/// A head has at most so many headers.
+pub(super) const MOST_HEADERS: usize = 100;
 /// Longest body in bytes that is even begun.
 const LONGEST_BODY: u64 = 4 << 30;
 
@@ -72,10 +75,11 @@ impl Admitted {
 }
 
 /// Admits a request on a listener, or says why not.
-pub fn admit(mut head: Parts, listen: &Listen, framing: RawFraming) -> Result<Admitted, Fault> {
+pub fn admit(mut head: Parts, listen: &Listen, via: Via, framing: RawFraming) -> Result<Admitted, Fault> {
     method(&head.method)?;
+    fits(&head.headers)?;
     let authority = target(&head.method, &head.uri)?;
-    let chosen = host(&head, authority.as_deref(), listen)?;
+    let chosen = connected(host(&head, authority.as_deref(), listen)?, via)?;
     browser(&head.headers)?;
     body_framing(&head.headers, framing)?;
     expectations(&head.headers)?;
@@ -102,6 +106,11 @@ fn method(method: &Method) -> Result<(), Fault> {
     }
 }
 
+/// HTTP/2 has no limit on the number of headers.
+fn fits(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.len() > MOST_HEADERS { Err(Fault::HeadTooLarge) } else { Ok(()) }
+}
+
 /// Origin form, or absolute form with an authority that is checked like a `Host`.
 fn target(method: &Method, uri: &Uri) -> Result<Option<String>, Fault> {
     let path = uri.path();
@@ -126,10 +135,23 @@ fn host(head: &Parts, authority: Option<&str>, listen: &Listen) -> Result<Chosen
         (None, None) if head.version == Version::HTTP_10 || authority.is_some() => authority.unwrap_or("localhost"),
         (None | Some(_), None | Some(_)) => return Err(Fault::HostMalformed),
     };
+    // In HTTP/2 the two say the same or the request is malformed (RFC 9113 §8.3.1); in HTTP/1.1 the target counts.
+    if head.version == Version::HTTP_2 && authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(named)) {
+        return Err(Fault::HostMalformed);
+    }
     let chosen = choose(named, listen)?;
     match authority {
         Some(authority) => choose(authority, listen),
         None => Ok(chosen),
+    }
+}
+
+/// Behind a `CONNECT`, a request is for the host that the caller connected to.
+fn connected(chosen: Chosen, via: Via) -> Result<Chosen, Fault> {
+    match (via, chosen) {
+        (Via::Front, chosen) => Ok(chosen),
+        (Via::Connect { host, .. }, Chosen::Label(Label::Host(named))) if named == host => Ok(chosen),
+        (Via::Connect { .. }, Chosen::ByPath | Chosen::Label(_)) => Err(Fault::HostNotConnected),
     }
 }
 
@@ -217,6 +239,17 @@ fn expectations(headers: &HeaderMap) -> Result<(), Fault> {
 fn admit_path(head: &Parts, listen: &Listen) -> Result<String, Fault> {
     let raw = head.uri.path();
     let normal = path::normal(raw).map_err(|path::Hostile| Fault::PathAmbiguous)?;
+    // There, no path is one of the provider's.
+    if let Serves::Mint(_) = listen.serves {
+        let asked = head.method == Method::POST && raw == mint::PATH;
+        return if asked { Ok(normal.into_owned()) } else { Err(Fault::MintElsewhere) };
+    }
+    if !listen.calls.serve_method(&head.method) {
+        return Err(Fault::MethodLimited);
+    }
+    if !listen.calls.serve_path(&normal) {
+        return Err(Fault::PathLimited);
+    }
     if let Plane::Management(name) = endpoints::plane(&head.method, &normal)
         && !listen.allow.iter().any(|allowed| allowed == name)
     {

@@ -37,6 +37,7 @@ fn is_not_upstream(name: &str) -> bool {
             | "x-forwarded-prefix"
             | "x-real-ip"
             | "cookie"
+            | "x-sidecar-token"
             | "sec-fetch-site"
             | "sec-fetch-mode"
             | "sec-fetch-dest"

@@ -1,33 +1,39 @@
-//! Listeners and connections of callers: bind, accept, serve, drain.
+//! Listeners of callers: bind, accept, drain. What happens on a connection is in the files below.
 //!
 //! hyper's defaults are not a safe proxy: a half-closed caller is served, an idle connection
 //! has no buffers yet, the number of connections is bounded so that descriptors are left for the credentials file.
 //! A panic ends its own connection only.
+//!
+//! | file | duty |
+//! |---|---|
+//! | `connection` | one connection, from its first byte to its end: TLS, HTTP/1.1 |
+//! | `streams` | HTTP/2 on a connection |
+//! | `tunnel` | what a `CONNECT` opens |
 
-use std::convert::Infallible;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::Request;
-use http::header::{CONNECTION, HeaderValue};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use super::Proxy;
-use super::caller::{AFTERMATH, Caller, Departure};
-use super::socket::{Pace, Socket, departure};
-use crate::bind::{self, BindError};
-use crate::config::{Listen, Settings};
+use super::entrance::{Entrance, Peer, Via};
+use super::socket::Pace;
+use super::socket::wire::Stream;
+use crate::authority::{self, Authority, AuthorityError, Serving};
+use crate::bind::{self, BindError, Listener};
+use crate::config::{self, Listen, Place, ProxyMode, Serves, Settings, Tunnel};
 use crate::shutdown::Shutdown;
+use crate::tokens::{TokenError, Tokens};
 
-/// A head has at most so many headers.
-const MOST_HEADERS: usize = 100;
+mod connection;
+mod streams;
+mod tunnel;
+
 /// After a failed accept (descriptors used up, usually) others get time to end.
 const BREATHER: Duration = Duration::from_millis(50);
 /// A draining process ends when nothing was under way for this long.
@@ -35,26 +41,161 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Descriptors that are left for files, admin, the runtime.
 const RESERVED: usize = 64;
 
+/// Why callers cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// A socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A certificate.
+    #[error("the certificate of a listener cannot be used")]
+    Certificate(#[from] AuthorityError),
+    /// A token.
+    #[error("a token of a listener cannot be read")]
+    Token(#[from] TokenError),
+}
+
 /// Listeners that are bound and not yet served.
 #[derive(Debug)]
 pub struct Bound {
-    listeners: Vec<(TcpListener, Arc<Listen>)>,
+    listeners: Vec<(Listener, Arc<Door>)>,
+    doors: Vec<Arc<Door>>,
+}
+
+/// What is behind a listener.
+#[derive(Debug)]
+pub struct Door {
+    listen: Arc<Listen>,
+    tokens: Arc<Tokens>,
+    spoken: Spoken,
+}
+
+/// What is spoken there, ready to be spoken.
+enum Spoken {
+    Http,
+    Https(TlsAcceptor, Arc<Serving>),
+    Proxy(TlsAcceptor, Arc<Serving>, Tunnel),
+}
+
+impl std::fmt::Debug for Spoken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Http => f.write_str("Http"),
+            Self::Https(_, serving) => f.debug_tuple("Https").field(serving).finish(),
+            Self::Proxy(_, serving, tunnel) => f.debug_tuple("Proxy").field(serving).field(tunnel).finish(),
+        }
+    }
+}
+
+impl Door {
+    fn of(listen: &Listen, authorities: &mut Authorities) -> Result<Self, ListenError> {
+        let spoken = match &listen.serves {
+            Serves::Http | Serves::Mint(_) => Spoken::Http,
+            Serves::Https(certificates) => {
+                let serving = Arc::new(Serving::of(certificates, |settings| authorities.open(settings))?);
+                Spoken::Https(TlsAcceptor::from(authority::server_config(Arc::clone(&serving))?), serving)
+            }
+            Serves::Proxy(ProxyMode { authority, tunnel }) => {
+                let serving = Arc::new(Serving::Made(authorities.open(authority)?));
+                Spoken::Proxy(TlsAcceptor::from(authority::server_config(Arc::clone(&serving))?), serving, tunnel.clone())
+            }
+        };
+        Ok(Self { listen: Arc::new(listen.clone()), tokens: Tokens::read(&listen.tokens)?, spoken })
+    }
+
+    /// Reads its tokens and certificates again.
+    pub fn reread(&self) {
+        self.tokens.reread();
+        if let Some(serving) = self.serving() {
+            serving.reread();
+        }
+    }
+
+    /// Whether any of them is in a file.
+    pub fn has_files(&self) -> bool {
+        self.tokens.are_in_files() || self.serving().is_some_and(|serving| serving.are_in_files())
+    }
+
+    /// Its settings.
+    pub fn listen(&self) -> &Listen {
+        &self.listen
+    }
+
+    /// Its certificates, if it has any.
+    pub fn serving(&self) -> Option<&Arc<Serving>> {
+        match &self.spoken {
+            Spoken::Http => None,
+            Spoken::Https(_, serving) | Spoken::Proxy(_, serving, _) => Some(serving),
+        }
+    }
+
+    fn entrance(&self, stream: &Stream, via: Via) -> Entrance {
+        let peer = match (stream, &self.listen.place) {
+            (Stream::Unix(stream), Place::Unix(socket)) => match stream.peer_cred() {
+                Ok(peer) if socket.peers.welcome(peer.uid(), peer.gid()) => Peer::Welcome,
+                Ok(_) | Err(_) => Peer::Stranger,
+            },
+            (Stream::Tcp(_), Place::Tcp(_)) => Peer::Welcome,
+            (Stream::Tcp(_), Place::Unix(_)) | (Stream::Unix(_), Place::Tcp(_)) => Peer::Stranger,
+        };
+        Entrance { listen: Arc::clone(&self.listen), tokens: Arc::clone(&self.tokens), peer, via }
+    }
+}
+
+/// Listeners that name one directory share its authority, and so its leaves.
+#[derive(Default)]
+struct Authorities(BTreeMap<config::CertificateAuthority, Arc<Authority>>);
+
+impl Authorities {
+    fn open(&mut self, settings: &config::CertificateAuthority) -> Result<Arc<Authority>, AuthorityError> {
+        if let Some(open) = self.0.get(settings) {
+            return Ok(Arc::clone(open));
+        }
+        let opened = Arc::new(Authority::open(settings)?);
+        self.0.insert(settings.clone(), Arc::clone(&opened));
+        Ok(opened)
+    }
 }
 
 impl Bound {
-    /// Binds every data listener.
-    pub fn bind(listens: &[Listen]) -> Result<Self, BindError> {
-        let mut listeners = Vec::new();
+    /// Binds every data listener, after its tokens and certificates were read.
+    pub fn bind(listens: &[Listen]) -> Result<Self, ListenError> {
+        let mut authorities = Authorities::default();
+        let (mut listeners, mut doors) = (Vec::new(), Vec::new());
         for listen in listens {
-            let rules = Arc::new(listen.clone());
-            listeners.extend(bind::listeners(listen.address)?.into_iter().map(|listener| (listener, Arc::clone(&rules))));
+            let door = Arc::new(Door::of(listen, &mut authorities)?);
+            listeners.extend(bind::place(&listen.place)?.into_iter().map(|listener| (listener, Arc::clone(&door))));
+            doors.push(door);
         }
-        Ok(Self { listeners })
+        Ok(Self { listeners, doors })
     }
 
-    /// Where they are.
+    /// What is behind them, in the order of the settings.
+    pub fn doors(&self) -> &[Arc<Door>] {
+        &self.doors
+    }
+
+    /// Every socket with what is behind it.
+    pub fn sockets(&self) -> impl Iterator<Item = (String, &Arc<Door>)> {
+        self.listeners.iter().map(|(listener, door)| (listener.address(), door))
+    }
+
+    /// The addresses among them.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect()
+        let address = |listener: &Listener| match listener {
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+            Listener::Unix(_) => None,
+        };
+        self.listeners.iter().filter_map(|(listener, _)| address(listener)).collect()
+    }
+
+    /// The unix sockets among them.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let path = |listener: &Listener| match listener {
+            Listener::Tcp(_) => None,
+            Listener::Unix(listener) => Some(listener.path().to_path_buf()),
+        };
+        self.listeners.iter().filter_map(|(listener, _)| path(listener)).collect()
     }
 
     /// Serves until the process drains: then new connections are still accepted, since apps that end open some, until
@@ -67,8 +208,8 @@ impl Bound {
             places: Arc::new(Semaphore::new(places(settings.limits.connections))),
         });
         let mut accepting = tokio::task::JoinSet::new();
-        for (listener, listen) in self.listeners {
-            accepting.spawn(Arc::clone(&server).accept(listener, listen));
+        for (listener, door) in self.listeners {
+            accepting.spawn(Arc::clone(&server).accept(listener, door));
         }
         shutdown.draining().await;
         tokio::select! {
@@ -116,12 +257,12 @@ impl Server {
         }
     }
 
-    async fn accept(self: Arc<Self>, listener: TcpListener, listen: Arc<Listen>) {
+    async fn accept(self: Arc<Self>, listener: Listener, door: Arc<Door>) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((stream, _peer)) => {
-                    let connection = Arc::clone(&self).connection(stream, Arc::clone(&listen), place);
+            match accepted(&listener).await {
+                Ok(stream) => {
+                    let connection = Arc::clone(&self).connection(stream, Arc::clone(&door), place);
                     tokio::spawn(connection);
                 }
                 Err(error) => {
@@ -131,80 +272,12 @@ impl Server {
             }
         }
     }
-
-    /// One connection, from its first byte to its end.
-    async fn connection(self: Arc<Self>, stream: TcpStream, listen: Arc<Listen>, place: OwnedSemaphorePermit) {
-        let _counted = Counted::new(&self.proxy);
-        let _place = place;
-        // Without this an answer's last piece could wait for an acknowledgement; it only costs speed if it fails.
-        let _slow = stream.set_nodelay(true);
-        // Buffers are made when there is something to read: an idle connection costs a descriptor and a task. Readiness
-        // alone may be a false alarm, so the first byte is looked at.
-        let patience = self.pace.head.max(self.pace.idle);
-        if !matches!(tokio::time::timeout(patience, stream.peek(&mut [0])).await, Ok(Ok(1..))) {
-            return;
-        }
-        let stream = Arc::new(stream);
-        let caller = Caller::new(Arc::clone(&self.proxy.in_flight));
-        let socket = Socket::new(Arc::clone(&stream), Arc::clone(&caller), self.pace);
-        let service = {
-            let (server, caller) = (Arc::clone(&self), Arc::clone(&caller));
-            service_fn(move |request| Arc::clone(&server).request(request, Arc::clone(&listen), Arc::clone(&caller)))
-        };
-        let mut builder = http1::Builder::new();
-        let longest = self.pace.longest_head;
-        // What hyper buffers of a head is only roughly bounded by its buffer, so the head has a limit of its own.
-        builder.half_close(true).max_buf_size(longest.max(8192)).max_header_size(longest).max_headers(MOST_HEADERS);
-        let serving = builder.serve_connection(TokioIo::new(socket), service);
-        tokio::pin!(serving);
-        let gone = departure(&stream);
-        tokio::pin!(gone);
-        let draining = self.shutdown.draining();
-        tokio::pin!(draining);
-        let mut drains = self.shutdown.is_draining();
-        loop {
-            tokio::select! {
-                ended = serving.as_mut() => {
-                    if let Err(error) = ended {
-                        if error.is_user() || caller.is_answered() {
-                            cut(&stream);
-                        }
-                        tracing::debug!(cause = %super::exchange::causes(&error), "connection of a caller ended early");
-                    }
-                    return;
-                }
-                () = gone.as_mut() => return match caller.leaves() {
-                    Departure::Finishes => {
-                        let _verdict = tokio::time::timeout(AFTERMATH, serving).await;
-                    }
-                    Departure::Cancels => {}
-                },
-                () = draining.as_mut(), if !drains => {
-                    drains = true;
-                    serving.as_mut().graceful_shutdown();
-                }
-            }
-        }
-    }
-
-    async fn request(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        listen: Arc<Listen>,
-        caller: Arc<Caller>,
-    ) -> Result<http::Response<super::answer::AnswerBody>, Infallible> {
-        let mut answer = self.proxy.handle(request, &listen, &caller).await;
-        if self.shutdown.is_draining() {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(answer)
-    }
 }
 
-/// An answer that ends early must not look complete, which it would to a caller of HTTP/1.0 if we closed in order.
-fn cut(stream: &TcpStream) {
-    if let Err(error) = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)) {
-        tracing::debug!(cause = %error, "a cut answer ends in order");
+async fn accepted(listener: &Listener) -> std::io::Result<Stream> {
+    match listener {
+        Listener::Tcp(listener) => listener.accept().await.map(|(stream, _peer)| Stream::Tcp(stream)),
+        Listener::Unix(listener) => listener.listener().accept().await.map(|(stream, _peer)| Stream::Unix(stream)),
     }
 }
 

@@ -14,19 +14,20 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::answer;
 use super::caller::Caller;
 use super::fault::Fault;
 use crate::clock;
-use timer::Timer;
+use timer::{Timer, WriteStall};
+use wire::Wire;
 
-mod timer;
+pub(super) mod timer;
+pub mod wire;
 
 /// An idle connection is kept this long: longer than any SDK's pool, so that the app is the one who closes.
-const IDLE_CONNECTION: Duration = Duration::from_mins(5);
+pub(super) const IDLE_CONNECTION: Duration = Duration::from_mins(5);
 /// A raw head is kept up to this size, the largest that `limits.head` may be.
 const LONGEST_HEAD: usize = 1 << 20;
 /// Times and sizes that a socket keeps.
@@ -40,44 +41,36 @@ pub struct Pace {
     pub longest_head: usize,
 }
 
-/// Ends when the peer has reset the connection or closed both directions.
-pub async fn departure(stream: &TcpStream) {
-    let _ready = stream.ready(Interest::ERROR).await;
-}
-
 /// A caller's socket.
 #[derive(Debug)]
 pub struct Socket {
-    stream: Arc<TcpStream>,
+    wire: Wire,
     caller: Arc<Caller>,
     pace: Pace,
     read_timer: Timer,
-    write_timer: Timer,
+    stall: WriteStall,
     /// How many requests had begun when the two below were last looked at.
     begun: u64,
     /// Since when there has been no request; none while one is served.
     waiting_since: Option<Instant>,
     /// Since when the head has been coming.
     head_since: Option<Instant>,
-    /// Since when the caller has not read.
-    stuck_since: Option<Instant>,
     /// Words of ours in place of hyper's.
     own: Bytes,
 }
 
 impl Socket {
     /// Takes a socket over.
-    pub fn new(stream: Arc<TcpStream>, caller: Arc<Caller>, pace: Pace) -> Self {
+    pub fn new(wire: Wire, caller: Arc<Caller>, pace: Pace) -> Self {
         Self {
-            stream,
+            wire,
             caller,
             pace,
             read_timer: Timer::default(),
-            write_timer: Timer::default(),
+            stall: WriteStall::new(pace.idle),
             begun: 0,
             waiting_since: None,
             head_since: None,
-            stuck_since: None,
             own: Bytes::new(),
         }
     }
@@ -123,33 +116,16 @@ impl Socket {
 
     /// Tells a caller whose head does not come, as far as its window allows, before it is closed. One that rests
     /// between two requests is told nothing: it could take that for the answer to its next one.
-    fn tell_overdue(&self) {
+    fn tell_overdue(&mut self, cx: &mut Context<'_>) {
         if self.head_since.is_some() && !self.caller.is_answered() {
-            self.stream.try_write(&bare(&Fault::HeadStalled)).ok();
+            let _full = Pin::new(&mut self.wire).poll_write(cx, &bare(&Fault::HeadStalled));
+            let _full = Pin::new(&mut self.wire).poll_flush(cx);
         }
     }
 
     fn write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<Result<usize>> {
-        loop {
-            match self.stream.poll_write_ready(cx)? {
-                Poll::Ready(()) => match self.stream.try_write_vectored(slices) {
-                    Ok(written) => {
-                        self.stuck_since = None;
-                        return Poll::Ready(Ok(written));
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    Err(error) => return Poll::Ready(Err(error)),
-                },
-                Poll::Pending => {
-                    let deadline = *self.stuck_since.get_or_insert_with(clock::now) + self.pace.idle;
-                    return if self.write_timer.expired(deadline, cx) {
-                        Poll::Ready(Err(ErrorKind::TimedOut.into()))
-                    } else {
-                        Poll::Pending
-                    };
-                }
-            }
-        }
+        let written = Pin::new(&mut self.wire).poll_write_vectored(cx, slices);
+        self.stall.watch(written, cx)
     }
 
     /// Writes out our own words before anything else.
@@ -189,11 +165,17 @@ impl Socket {
 }
 
 /// An answer of ours for a caller that hyper gives up.
-fn bare(fault: &Fault) -> Bytes {
+pub(super) fn bare(fault: &Fault) -> Bytes {
     let told = fault.description();
     let body = answer::document(&told);
+    // A client that knows a password for its proxy sends it when it is asked (RFC 9110 §11.7.1).
+    let challenge = if told.status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        "proxy-authenticate: Basic realm=\"vonage-sidecar\"\r\n"
+    } else {
+        ""
+    };
     Bytes::from(format!(
-        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n{}: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n{challenge}{}: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         told.status,
         answer::MARK,
         told.code,
@@ -205,36 +187,18 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        loop {
-            match this.stream.poll_read_ready(cx)? {
-                Poll::Ready(()) => match read(&this.stream, buf) {
-                    Ok(()) => {
-                        this.took(buf.filled().get(before..).unwrap_or_default());
-                        return Poll::Ready(Ok(()));
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    Err(error) => return Poll::Ready(Err(error)),
-                },
-                Poll::Pending if this.overdue(cx) => {
-                    this.tell_overdue();
-                    return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the caller took too long")));
-                }
-                Poll::Pending => return Poll::Pending,
+        match Pin::new(&mut this.wire).poll_read(cx, buf)? {
+            Poll::Ready(()) => {
+                this.took(buf.filled().get(before..).unwrap_or_default());
+                Poll::Ready(Ok(()))
             }
+            Poll::Pending if this.overdue(cx) => {
+                this.tell_overdue(cx);
+                Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the caller took too long")))
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
-}
-
-/// Reads what is there. Less than there was room for means that nothing more is there: the runtime is told so, which
-/// saves the call that would find it out. It is told what was known before the read, so nothing that comes later is lost.
-fn read(stream: &TcpStream, buf: &mut ReadBuf<'_>) -> Result<()> {
-    let mut took_something = false;
-    let outcome = stream.try_io(Interest::READABLE, || {
-        let read = stream.try_read_buf(buf)?;
-        took_something = read > 0;
-        if took_something && buf.remaining() > 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
-    });
-    if took_something { Ok(()) } else { outcome }
 }
 
 impl AsyncWrite for Socket {
@@ -260,6 +224,8 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         ready!(this.drain_own(cx))?;
+        let flushed = Pin::new(&mut this.wire).poll_flush(cx);
+        ready!(this.stall.watch(flushed, cx))?;
         this.caller.flushed();
         Poll::Ready(Ok(()))
     }
@@ -267,6 +233,7 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         ready!(this.drain_own(cx))?;
-        Poll::Ready(rustix::net::shutdown(&*this.stream, rustix::net::Shutdown::Write).map_err(Error::from))
+        let closed = Pin::new(&mut this.wire).poll_shutdown(cx);
+        this.stall.watch(closed, cx)
     }
 }

@@ -88,22 +88,38 @@ impl Dialer {
     }
 
     async fn tunnel(&self, gateway: &Gateway, target: &Target) -> Result<Socket, ConnectError> {
+        self.through(gateway, &target.name.host, target.name.port).await
+    }
+
+    /// A tunnel through an egress proxy.
+    pub(super) async fn through(&self, gateway: &Gateway, host: &str, port: u16) -> Result<Socket, ConnectError> {
         let socket = self.socket(&gateway.name).await;
         let socket = socket.map_err(|error| ConnectError::ProxyUnreachable(Arc::new(error)))?;
-        gateway.tunnel(socket, &target.name.host, target.name.port).await
+        gateway.tunnel(socket, host, port).await
     }
 
     async fn socket(&self, name: &Name) -> Result<Socket, ConnectError> {
-        let connecting = async {
-            // Half of the time is for the resolver, if there are addresses to go on with.
-            let found = name.addresses(self.connect / 2).await;
-            let unknown = |source| ConnectError::Dns { name: Arc::clone(&name.host), source: Arc::new(source) };
-            let stream = race(alternate(found.map_err(unknown)?)).await.map_err(refused_or_unreachable)?;
-            // Requests are written whole: waiting for more to send would only add delay.
-            stream.set_nodelay(true).map_err(refused_or_unreachable)?;
-            Ok(Socket::new(stream))
-        };
+        let connecting = async { self.connected(self.addresses(name).await?).await };
         timeout(self.connect, connecting).await.unwrap_or(Err(ConnectError::Timeout))
+    }
+
+    /// Half of the time is for the resolver, if there are addresses to go on with.
+    pub(super) async fn addresses(&self, name: &Name) -> Result<Vec<SocketAddr>, ConnectError> {
+        let unknown = |source| ConnectError::Dns { name: Arc::clone(&name.host), source: Arc::new(source) };
+        name.addresses(self.connect / 2).await.map_err(unknown)
+    }
+
+    /// A socket to the first of these that connects.
+    pub(super) async fn connected(&self, addresses: Vec<SocketAddr>) -> Result<Socket, ConnectError> {
+        let stream = race(alternate(addresses)).await.map_err(refused_or_unreachable)?;
+        // Requests are written whole: waiting for more to send would only add delay.
+        stream.set_nodelay(true).map_err(refused_or_unreachable)?;
+        Ok(Socket::new(stream))
+    }
+
+    /// For everything until a peer can be spoken to.
+    pub(super) fn patience(&self) -> Duration {
+        self.handshake
     }
 }
 

@@ -67,6 +67,13 @@ pub(super) struct Egress {
     matcher: Option<Matcher>,
 }
 
+impl fmt::Debug for Egress {
+    /// The URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Egress(hidden)")
+    }
+}
+
 impl Egress {
     pub(super) fn new(proxy: &Proxy, environment: &ProxyEnvironment) -> Result<Self, SetupError> {
         let (url, no_proxy, origin) = match proxy {

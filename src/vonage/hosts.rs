@@ -53,6 +53,9 @@ const HOSTS: &[(&str, Set)] = &[
     ("api-ap-4.vonage.com", Set::Api),
 ];
 
+/// The domains that all of them are in. A certificate authority of ours may speak for these and for loopback only.
+pub const DOMAINS: [&str; 3] = ["nexmo.com", "vonage.com", "opentok.com"];
+
 impl Host {
     /// rest.nexmo.com.
     pub const REST: Self = Self(0);
@@ -213,6 +216,13 @@ mod tests {
             assert_eq!(Host::named(&host.name().to_ascii_uppercase()), Some(host));
             assert_eq!(Host::named(&format!("{host}.attacker.example")), None);
             assert_eq!(Host::named(&format!("x{host}")), None);
+        }
+    }
+
+    #[test]
+    fn every_host_is_in_one_of_the_domains() {
+        for host in Host::all() {
+            assert!(DOMAINS.iter().any(|domain| host.name().ends_with(&format!(".{domain}"))), "{host}");
         }
     }
 

@@ -52,7 +52,7 @@ impl Operations for Fake {
     fn listeners(&self) -> Vec<Listener> {
         let pending = self.0.pending_listener.load(Ordering::SeqCst);
         let binding = if pending { Binding::Pending } else { Binding::Bound };
-        vec![Listener { role: Role::Data, address: "127.0.0.1:8787".to_owned(), binding }]
+        vec![Listener { role: Role::Data, address: "127.0.0.1:8787".to_owned(), binding, serves: None, certificate_left_seconds: None }]
     }
 
     fn observe_tokens(&self) -> Vec<AccessToken> {

@@ -118,7 +118,7 @@ async fn online_every_secret_is_tried_at_every_host_that_has_a_free_call() {
         &[
             "abcd1234  id-2        rest.nexmo.com  accepted\n",
             "abcd1234  secrets[1]  rest.nexmo.com  refused ",
-            "the provider refuses this secret here",
+            "the provider refuses it here",
         ],
     );
     let told = document(&home.run(&["check", "--online", "--json"]).await);
@@ -158,6 +158,32 @@ async fn a_data_call_is_explained() {
     );
     let told = document(&home(None, None).run(&["explain", "POST", "/sms/json", "--json"]).await);
     assert_eq!((told["served"].as_bool(), told["endpoint"].as_str()), (Some(true), Some("sms")));
+}
+
+#[tokio::test]
+async fn applications_keys_and_what_is_wrong_with_them_are_told() {
+    let pem = vonage_sidecar::jwt::generate::key_pair().unwrap().private;
+    let application = |id: &str, key: &str| {
+        format!("[[application]]\nid = \"{id}\"\naccount = \"abcd1234\"\nprivate_keys = ['''\n{key}''', {{ file = \"absent.pem\" }}]\n")
+    };
+    let one = home(None, Some(&(GOOD.to_owned() + &application("app-1", pem.as_pem()))));
+    let checked = one.run(&["check"]).await;
+    assert_eq!(checked.code, Some(0), "a key that cannot be used is a warning");
+    says(&checked, &["1 application with 1 private key", "private_keys[1] names a file that cannot be used"]);
+    let call = one.run(&["explain", "POST", "/v1/calls"]).await;
+    says(&call, &["credential      a token (Bearer) of application app-1, private_keys[0] first\n"]);
+    let message = one.run(&["explain", "POST", "/v1/messages"]).await;
+    says(
+        &message,
+        &["credential      key and secret (Basic) of account abcd1234", "with a token    a token (Bearer) of application app-1"],
+    );
+
+    let cut = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
+    let two = home(None, Some(&(GOOD.to_owned() + &application("app-1", cut) + &application("app-2", pem.as_pem()))));
+    says(&two.run(&["check"]).await, &["private_keys[0] is not ", "2 applications with 1 private key"]);
+    let unnamed = two.run(&["explain", "POST", "/v1/calls"]).await;
+    assert_eq!(unnamed.code, Some(1));
+    says(&unnamed, &["denied          400 application_not_named: "]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use vonage_sidecar::config::{self, Address, Settings};
+use vonage_sidecar::config::{self, Address, Place, Settings};
 use vonage_sidecar::credentials::file;
 
 const DOCKERFILE: &str = include_str!("../../Dockerfile");
@@ -240,13 +240,13 @@ mod kubernetes {
     #[test]
     fn only_health_and_metrics_are_open_to_others() {
         let settings = embedded();
-        assert!(settings.listen.iter().all(|listen| listen.address.is_loopback()) && settings.admin.address.is_loopback());
+        assert!(settings.listen.iter().all(|listen| listen.place.is_local()) && settings.admin.address.is_loopback());
         assert!(settings.admin.observe.unwrap().tokens.is_empty());
     }
 
     #[test]
     fn the_app_points_at_the_data_listener_with_a_placeholder_and_without_the_secret() {
-        let Address::Localhost { port } = embedded().listen[0].address else { panic!("not on localhost") };
+        let Place::Tcp(Address::Localhost { port }) = embedded().listen[0].place else { panic!("not on localhost") };
         let pod = of_kind("Pod");
         let app = named(&pod["spec"]["containers"], "app");
         assert_eq!(named(&app["env"], "VONAGE_BASE_URL")["value"], format!("http://localhost:{port}"));

@@ -13,7 +13,7 @@ use crate::support::caller::Caller;
 use crate::support::sidecar::Setup;
 
 const README: &str = include_str!("../../README.md");
-const FAULT: &str = include_str!("../../src/proxy/fault.rs");
+const FAULT: &str = include_str!("../../src/proxy/fault/table.rs");
 const UPSTREAM: &str = include_str!("../../src/upstream/error.rs");
 const ADMIN: [&str; 2] = [include_str!("../../src/admin/guard.rs"), include_str!("../../src/admin/serve.rs")];
 const METRICS: &str = include_str!("../../src/metrics.rs");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
-use vonage_sidecar::config::{self, Address};
+use vonage_sidecar::config::{self, Address, Place};
 
 use crate::support::caller::{Caller, PLACEHOLDER, raw, request, status};
 use crate::support::sidecar::{Setup, Sidecar};
@@ -294,5 +294,5 @@ fn nothing_that_others_can_reach_is_bound() {
         }
     }
     let (good, _) = settings("[[listen]]\naddress = \"127.0.0.2:1\"\n").unwrap();
-    assert!(matches!(good.listen[0].address, Address::Ip(address) if address.ip().is_loopback()));
+    assert!(matches!(good.listen[0].place, Place::Tcp(Address::Ip(address)) if address.ip().is_loopback()));
 }

@@ -24,10 +24,12 @@ mod fallback; // what the provider refuses is tried with the other secret, and n
 mod forwarding; // the same bytes both ways, but for what may not travel
 mod guard; // what no caller reaches, however it asks
 mod hostile; // nothing that is sent to it breaks it, or goes on as it is
+mod listeners; // callers by unix socket, TLS, HTTP/2 and CONNECT, and who of them may call
 mod promise; // load while secrets rotate: none failed, none sent twice
 mod recipes; // what apps are told, by SDK
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod rotation; // a rotation cut short anywhere cuts nobody off
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
 mod schemes; // every kind of credential: tokens, parameters, paths, signatures

@@ -1,6 +1,6 @@
 //! Every kind of credential through the real proxy: what goes upstream in the place of the caller's, and what falls back.
 
 mod parameters; // key and secret in query, form, JSON and path
-mod rig;
+pub mod rig;
 mod signatures; // five methods, two signature secrets
 mod tokens; // JSON web tokens of applications: whose, what they claim, two keys

@@ -47,7 +47,8 @@ impl House {
     async fn new() -> Self {
         let (home, pair) = (Home::new(), generate::key_pair().unwrap());
         let application = ApplicationSpec { id: APPLICATION.into(), account: KEY.into(), public_key: Some(pair.public.clone()) };
-        let lag = Lag { new: Duration::from_millis(200), revoked: Duration::from_millis(100) };
+        // A replaced key must be good until the new one is: an application has only one, and no caller can bridge a gap.
+        let lag = Lag { new: Duration::from_millis(100), revoked: Duration::from_millis(250) };
         let options = Options::with_account(KEY, &["Rotated0Secret"]);
         let vonage = vonage(Options { applications: vec![application], lag, remembered: 100_000, ..options }).await;
         home.write("placeholder.key", generate::key_pair().unwrap().private.as_pem());
@@ -201,6 +202,30 @@ async fn no_call_of_a_real_sdk_fails_while_secrets_and_keys_rotate() {
     house.recipe(&python, &[&recipe], &[("VONAGE_SIDECAR", &https), ("REQUESTS_CA_BUNDLE", bundle)]).await;
     let recipe = root().join("examples/node/send-sms.cjs");
     house.recipe(interpreter, &[&recipe], &[("VONAGE_SIDECAR", &http), ("NODE_PATH", &format!("{node}/node_modules"))]).await;
+}
+
+/// An SDK with the real credentials and no sidecar between: what another implementation signs, the emulator accepts, so
+/// that its own verification agrees with somebody besides us.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs what tests/sdks/install installs"]
+async fn the_emulator_accepts_what_a_real_sdk_signs() {
+    let (sdks, house) = (installed(), House::new().await);
+    house.home.write("private.key", house.pair.private.as_pem());
+    let (key, node) = (house.home.file("private.key"), sdks.join("node"));
+    let address = format!("http://{}", house.vonage.address());
+    let variables = [
+        ("VONAGE_SIDECAR", address.as_str()),
+        ("VONAGE_SDK_HOME", node.to_str().unwrap()),
+        ("VONAGE_API_SECRET", &house.secret),
+        ("VONAGE_PRIVATE_KEY_PATH", key.to_str().unwrap()),
+    ];
+    let child = house.start(Path::new("node"), &[&root().join("tests/sdks/node.mjs")], &variables);
+    let (calls, failures) = result("Node", child).await;
+    assert!(failures.is_empty() && calls >= 11, "{failures:#?}");
+    assert!(house.control().accepted_tokens(APPLICATION, &house.pair.public) >= 5);
+    let forged = house.start(Path::new("node"), &[&root().join("tests/sdks/node.mjs")], &variables[..3]);
+    let (_, failures) = result("Node", forged).await;
+    assert!(failures.iter().any(|failure| failure.contains("voice")), "the placeholder key signs nothing: {failures:#?}");
 }
 
 fn is_unique(message: &str) -> bool {

@@ -54,7 +54,13 @@ fn evil() -> Status {
             private_keys: vec![value],
         }],
         reloads: vec![Reload { age_seconds: 61.0, outcome: ReloadOutcome::Failed, generation: 2, detail: EVIL.to_owned() }],
-        listeners: vec![Listener { role: Role::Data, address: EVIL.to_owned(), binding: Binding::Bound }],
+        listeners: vec![Listener {
+            role: Role::Data,
+            address: EVIL.to_owned(),
+            binding: Binding::Bound,
+            serves: None,
+            certificate_left_seconds: None,
+        }],
     }
 }
 

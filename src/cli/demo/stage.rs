@@ -17,7 +17,7 @@ use super::figures::Figures;
 use super::table::InUse;
 use crate::app::{App, LostLines, Surroundings};
 use crate::clock;
-use crate::config::{Access, Address, Origin, Proxy, Settings, Transport};
+use crate::config::{self, Access, Address, Origin, Proxy, Settings, Transport};
 use crate::credentials::Place;
 use crate::credentials::store::Store;
 use crate::credentials::watch::Watching;
@@ -179,7 +179,7 @@ fn settings(emulator: SocketAddr, file: PathBuf) -> Settings {
     let mut settings = Settings::default();
     let free = Address::Ip(([127, 0, 0, 1], 0).into());
     for listen in &mut settings.listen {
-        listen.address = free;
+        listen.place = config::Place::Tcp(free);
     }
     settings.admin.address = free;
     settings.credentials.file = file;

@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use crate::vonage::hosts::Host;
+
 /// Where the sidecar is, and where its authority lies.
 pub(super) struct Place {
     /// `HOST:PORT`.
@@ -55,7 +57,7 @@ impl Sdk {
         let host = &place.address;
         let url = format!("http://{host}");
         match self {
-            Self::Curl | Self::Rust => format!("{url} in place of https://api.nexmo.com and every other host of Vonage"),
+            Self::Curl | Self::Rust => format!("{url} in place of https://{} and every other host of Vonage", Host::API),
             Self::Python => format!(
                 "HttpClientOptions(api_host=\"{host}\", rest_host=\"{host}\", video_host=\"{host}\")\n\
                  The listener needs tls = {{ ca_dir = \"{}\" }}.",
@@ -66,10 +68,10 @@ impl Sdk {
             ),
             Self::Java => format!("HttpConfig.builder().baseUri(\"{url}\").build()"),
             Self::Kotlin => format!("Vonage {{ httpConfig {{ baseUri(\"{url}\") }} }}"),
-            Self::Php => format!(
-                "new Client($credentials, ['base_api_url' => '{url}', 'base_rest_url' => '{url}',\n\
-                 'url' => ['https://api.nexmo.com' => '{url}', 'https://rest.nexmo.com' => '{url}', 'https://api-eu.vonage.com' => '{url}']])"
-            ),
+            Self::Php => {
+                let map = [Host::API, Host::REST, Host::EUROPE].map(|host| format!("'https://{host}' => '{url}'")).join(", ");
+                format!("new Client($credentials, ['base_api_url' => '{url}', 'base_rest_url' => '{url}',\n'url' => [{map}]])")
+            }
             Self::Ruby => format!(
                 "Vonage::Client.new(api_host: '{host}', rest_host: '{host}', video_host: '{host}', vonage_host: '{host}',\n\
                  http: {{ ca_file: '{}' }})\n\

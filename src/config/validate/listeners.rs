@@ -1,15 +1,15 @@
 //! Where callers and operators reach us.
 //!
-//! Invariants: data and admin listeners are on loopback; no two listeners want the same socket; a limit of a
-//! listener names something that exists.
+//! Invariants: the admin listener is on loopback, and so is a data listener whose callers need no token; no two
+//! listeners want the same socket; a limit of a listener names something that exists.
 
 use std::net::SocketAddr;
 
 use toml::Spanned;
 
-use super::{Check, Span, one_of};
+use super::{Check, Span, one_of, served};
 use crate::config::file::{self, Text};
-use crate::config::{Address, Admin, Listen, MintClaims, Observe, Token};
+use crate::config::{Address, Admin, Listen, MintClaims, Observe, Place, Token};
 use crate::secret::{AccessToken, ApiKey, ApplicationId, Malformed};
 use crate::vonage::endpoints;
 use crate::vonage::hosts::Host;
@@ -26,21 +26,27 @@ const MOST_TOKENS: usize = 2;
 pub(super) fn listen(check: &mut Check<'_>, raw: Option<Spanned<Vec<file::Listen>>>, default: Vec<Listen>) -> Vec<Listen> {
     let Some(raw) = raw else {
         for listener in &default {
-            check.bind(None, "listen", listener.address);
+            if let Place::Tcp(address) = listener.place {
+                check.bind(None, "listen", address);
+            }
         }
         return default;
     };
     if raw.get_ref().is_empty() {
         check.error(Some(raw.span()), "listen", "is empty", "leave it out for localhost:8787, or add a [[listen]] table");
     }
-    let first = default.first().map_or(Address::Localhost { port: 0 }, |listener| listener.address);
-    raw.into_inner().iter().enumerate().map(|(index, raw)| listener(check, &format!("listen[{index}]"), raw, first)).collect()
+    raw.into_inner().iter().enumerate().map(|(index, raw)| listener(check, &format!("listen[{index}]"), raw)).collect()
 }
 
-fn listener(check: &mut Check<'_>, field: &str, raw: &file::Listen, default: Address) -> Listen {
-    let remedy = "write localhost:PORT; a wider address needs caller control, which this version does not have";
+fn listener(check: &mut Check<'_>, field: &str, raw: &file::Listen) -> Listen {
+    let tokens = tokens(check, &format!("{field}.tokens"), &raw.tokens);
+    let serves = served::serves(check, field, raw);
+    let place = check.place(field, raw, &serves, &tokens);
     Listen {
-        address: check.loopback(&format!("{field}.address"), &raw.address, default, remedy),
+        place,
+        serves,
+        tokens,
+        calls: served::calls(check, field, raw),
         account: check.identifier(&format!("{field}.account"), &raw.account, ApiKey::parse),
         application: check.identifier(&format!("{field}.application"), &raw.application, ApplicationId::parse),
         host: raw.host.as_ref().and_then(|name| check.vonage_host(&format!("{field}.host"), name)),
@@ -60,7 +66,7 @@ pub(super) fn admin(check: &mut Check<'_>, raw: file::Admin, default: Admin) -> 
 }
 
 fn observe(check: &mut Check<'_>, raw: &Spanned<file::Observe>) -> Option<Observe> {
-    let tokens = tokens(check, raw);
+    let tokens = tokens(check, "admin.observe.tokens", &raw.get_ref().tokens);
     let Some(address) = &raw.get_ref().address else {
         check.error(Some(raw.span()), "admin.observe.address", "is missing", "write for example \"0.0.0.0:9788\"");
         return None;
@@ -70,11 +76,10 @@ fn observe(check: &mut Check<'_>, raw: &Spanned<file::Observe>) -> Option<Observ
     Some(Observe { address: bound, tokens })
 }
 
-fn tokens(check: &mut Check<'_>, raw: &Spanned<file::Observe>) -> Vec<Token> {
-    let raw = &raw.get_ref().tokens;
+fn tokens(check: &mut Check<'_>, list: &str, raw: &[Spanned<file::Token>]) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for (index, item) in raw.iter().enumerate() {
-        let field = format!("admin.observe.tokens[{index}]");
+        let field = format!("{list}[{index}]");
         let Some(token) = check.token(&field, item) else { continue };
         if tokens.contains(&token) {
             check.warning(Some(item.span()), &field, "is there twice", "remove one of the two");
@@ -83,12 +88,7 @@ fn tokens(check: &mut Check<'_>, raw: &Spanned<file::Observe>) -> Vec<Token> {
         }
     }
     if let (Some(third), true) = (raw.get(MOST_TOKENS), tokens.len() > MOST_TOKENS) {
-        check.error(
-            Some(third.span()),
-            "admin.observe.tokens",
-            "has more than two tokens",
-            "keep the new one and the one that it replaces",
-        );
+        check.error(Some(third.span()), list, "has more than two tokens", "keep the new one and the one that it replaces");
     }
     tokens
 }
@@ -110,7 +110,7 @@ impl Check<'_> {
         address
     }
 
-    fn address(&mut self, field: &str, raw: &Spanned<String>) -> Option<Address> {
+    pub(super) fn address(&mut self, field: &str, raw: &Spanned<String>) -> Option<Address> {
         let text = raw.get_ref().trim();
         let localhost =
             text.rsplit_once(':').filter(|(host, _)| host.eq_ignore_ascii_case("localhost")).and_then(|(_, port)| port.parse().ok());
@@ -127,7 +127,7 @@ impl Check<'_> {
     }
 
     /// Takes the sockets of an address, each of which can be had once.
-    fn bind(&mut self, at: Option<Span>, field: &str, address: Address) {
+    pub(super) fn bind(&mut self, at: Option<Span>, field: &str, address: Address) {
         let taken =
             self.bound.iter().any(|other| other.sockets().iter().any(|one| address.sockets().iter().any(|two| collide(*one, *two))));
         if taken {
@@ -152,7 +152,12 @@ impl Check<'_> {
     }
 
     /// Every good item of a list.
-    fn each<T>(&mut self, field: &str, raw: &[Spanned<String>], read: fn(&mut Self, &str, &Spanned<String>) -> Option<T>) -> Vec<T> {
+    pub(super) fn each<T>(
+        &mut self,
+        field: &str,
+        raw: &[Spanned<String>],
+        read: fn(&mut Self, &str, &Spanned<String>) -> Option<T>,
+    ) -> Vec<T> {
         raw.iter().enumerate().filter_map(|(index, item)| read(self, &format!("{field}[{index}]"), item)).collect()
     }
 

@@ -205,6 +205,10 @@ fn a_private_key_that_cannot_be_used_disables_that_key_alone() {
     assert_eq!(parsed.applications[0].keys.len(), 1);
     assert!(warnings.contains("private_keys[0] names a file that cannot be used and is left out (it was not read)"), "{warnings}");
     assert!(warnings.contains("private_keys[2] has no PEM block of a private key and is left out"), "{warnings}");
+    let unreadable = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----";
+    let (parsed, warnings) = good(text, &files(&[("gone", &PEMS[1]), ("key", unreadable)]));
+    assert_eq!(parsed.applications[0].keys.len(), 1);
+    assert!(warnings.contains("private_keys[1] is not "), "{warnings}");
     let (parsed, _) = good(text, &Referenced::new());
     assert!(parsed.applications[0].keys.is_empty());
 }

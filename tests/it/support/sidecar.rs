@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use vonage_sidecar::app::{App, LostLines, Surroundings};
-use vonage_sidecar::config::{Access, Address, Origin, Settings, Transport};
+use vonage_sidecar::config::{Access, Address, Origin, Place, Settings, Transport};
 use vonage_sidecar::credentials::store::Store;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::emulator::{Control, Emulator, Options, Running};
@@ -26,6 +26,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A running sidecar. Dropped, it ends with everything it started.
 pub struct Sidecar {
     pub data: SocketAddr,
+    pub all: Vec<SocketAddr>,
+    pub paths: Vec<PathBuf>,
     pub admin: SocketAddr,
     pub file: PathBuf,
     pub shutdown: Shutdown,
@@ -83,6 +85,11 @@ impl Setup {
 
     /// Starts it; the first read of the credentials has been done.
     pub async fn start(self) -> Sidecar {
+        self.try_start().await.unwrap()
+    }
+
+    /// Starts it, or says why it does not start.
+    pub async fn try_start(self) -> Result<Sidecar, String> {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("credentials.toml");
         if !self.secrets.is_empty() {
@@ -96,7 +103,7 @@ impl Setup {
         let plain = |address: SocketAddr| Origin { transport: Transport::Plain, host: address.ip().to_string(), port: address.port() };
         let origin = self.origin.or_else(|| emulator.as_ref().map(|running| plain(running.address())));
         let mut settings = Settings::default();
-        settings.listen[0].address = Address::Ip(([127, 0, 0, 1], 0).into());
+        settings.listen[0].place = Place::Tcp(Address::Ip(([127, 0, 0, 1], 0).into()));
         settings.admin.address = Address::Ip(([127, 0, 0, 1], 0).into());
         settings.credentials.file.clone_from(&file);
         settings.log.access = Access::Off;
@@ -112,11 +119,13 @@ impl Setup {
             metrics: Arc::clone(&metrics),
             log_lines_dropped: LostLines(Box::new(|| 0)),
         };
-        let app = App::bind(settings, surroundings, shutdown.clone()).await.unwrap();
+        let app = App::bind(settings, surroundings, shutdown.clone()).await.map_err(|error| causes(&error))?;
         let addresses = app.addresses();
         let store = Arc::clone(app.store());
-        Sidecar {
+        Ok(Sidecar {
             data: addresses.data[0],
+            all: addresses.data,
+            paths: addresses.sockets,
             admin: addresses.admin[0].address.parse().unwrap(),
             file,
             shutdown,
@@ -125,7 +134,7 @@ impl Setup {
             emulator,
             _directory: directory,
             task: Some(tokio::spawn(app.run())),
-        }
+        })
     }
 }
 
@@ -165,6 +174,10 @@ impl Sidecar {
     pub fn generation(&self) -> u64 {
         self.store.load().generation.0
     }
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", causes(cause)))
 }
 
 /// A credentials file of one account.

@@ -1,0 +1,185 @@
+//! What the machine asks to be done, and what may come of it.
+//!
+//! Invariants: an effect names all that is needed to do it; its `Debug` shows no value; an outcome that is not certain
+//! is [`Outcome::Failed`], never taken for success or refusal.
+//!
+//! Not here: doing it.
+
+use super::evidence::Sighting;
+use super::halt::End;
+use super::{File, Item};
+use crate::secret::{ApiSecret, Revision, SecretId};
+use crate::vonage::hosts::Host;
+
+/// One thing to do. Each is safe to do again.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Put the journal on the disk, for good. Outcome: `Done`.
+    Save,
+    /// Try every sink without changing anything. Outcome: `Done`.
+    TrySinks,
+    /// Read the account's secrets from the credentials file. Outcome: `File`.
+    ReadFile,
+    /// Write the account's secrets into the credentials file and hand it to every sink. Outcome: `Done`, or `Moved`.
+    Deploy(Deploy),
+    /// Ask a host about a value with a free call. Outcome: `Accepted`, `Refused`.
+    Prove {
+        /// The value.
+        value: ApiSecret,
+        /// Where.
+        host: Host,
+    },
+    /// List the account's secrets. Outcome: `Listed`, `Denied`.
+    List {
+        /// The secret that authenticates the call.
+        with: ApiSecret,
+    },
+    /// Make a secret. Outcome: `Created`, `Full`, `Invalid`, `Denied`.
+    Create {
+        /// Its value.
+        value: ApiSecret,
+        /// The secret that authenticates the call.
+        with: ApiSecret,
+    },
+    /// Revoke a secret. Outcome: `Revoked`, `NoSuchId`, `LastSecret`, `Denied`.
+    Revoke {
+        /// Its id.
+        id: SecretId,
+        /// The secret that authenticates the call: another one.
+        with: ApiSecret,
+    },
+    /// List the sidecars and ask each for its status. Outcome: `Seen`, with every listed one and every one of `also`.
+    Look {
+        /// Those seen before.
+        also: Vec<String>,
+    },
+    /// Ask sidecars to try a secret from where they are, spread over a moment. Outcome: `Done`.
+    AskMembers {
+        /// Their names.
+        members: Vec<String>,
+        /// The secret.
+        id: SecretId,
+    },
+    /// Write the report and run the hooks. Outcome: `Done`.
+    Report(End),
+}
+
+/// Secrets to write into the credentials file.
+#[derive(Debug, Clone)]
+pub struct Deploy {
+    /// The values that the file has. When it has others by now, nothing is written and the outcome is `Moved`.
+    pub expect: Vec<ApiSecret>,
+    /// What it shall have, in order of preference.
+    pub items: Vec<Item>,
+    /// The mark of this deploy.
+    pub revision: Revision,
+}
+
+/// What the provider shows of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: SecretId,
+    /// When it was made; none when the date cannot be read.
+    pub created_at: Option<std::time::SystemTime>,
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// The file has other values than expected; nothing was written.
+    Moved,
+    /// This is in the file.
+    File(File),
+    /// The provider accepts the value there.
+    Accepted,
+    /// The provider refuses the value there.
+    Refused,
+    /// These are the account's secrets.
+    Listed(Vec<Listed>),
+    /// It is made.
+    Created(Listed),
+    /// Both slots are taken.
+    Full,
+    /// The provider does not take the value; in its words.
+    Invalid(String),
+    /// It is revoked.
+    Revoked,
+    /// There is none with this id.
+    NoSuchId,
+    /// It is the only one.
+    LastSecret,
+    /// The secret that the call was made with is refused; nothing was done.
+    Denied,
+    /// This was seen of the sidecars.
+    Seen(Vec<Sighting>),
+    /// It failed, or nobody knows whether it was done; why, in words without values.
+    Failed(String),
+}
+
+/// The kind of an effect: what is counted when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// Writing the journal.
+    Save,
+    /// Trying the sinks.
+    TrySinks,
+    /// Reading the credentials file.
+    ReadFile,
+    /// Writing the credentials file.
+    Deploy,
+    /// Asking about a value.
+    Prove,
+    /// Listing secrets.
+    List,
+    /// Making a secret.
+    Create,
+    /// Revoking a secret.
+    Revoke,
+    /// Looking at the sidecars.
+    Look,
+    /// Asking sidecars to try a secret.
+    AskMembers,
+    /// Writing the report.
+    Report,
+}
+
+impl Effect {
+    /// Its kind.
+    pub fn doing(&self) -> Doing {
+        match self {
+            Self::Save => Doing::Save,
+            Self::TrySinks => Doing::TrySinks,
+            Self::ReadFile => Doing::ReadFile,
+            Self::Deploy(_) => Doing::Deploy,
+            Self::Prove { .. } => Doing::Prove,
+            Self::List { .. } => Doing::List,
+            Self::Create { .. } => Doing::Create,
+            Self::Revoke { .. } => Doing::Revoke,
+            Self::Look { .. } => Doing::Look,
+            Self::AskMembers { .. } => Doing::AskMembers,
+            Self::Report(_) => Doing::Report,
+        }
+    }
+}
+
+impl std::fmt::Display for Doing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Save => "writing the journal",
+            Self::TrySinks => "trying where the credentials file goes",
+            Self::ReadFile => "reading the credentials file",
+            Self::Deploy => "writing the credentials file",
+            Self::Prove => "asking the provider about a secret",
+            Self::List => "listing the account's secrets",
+            Self::Create => "making a secret",
+            Self::Revoke => "revoking a secret",
+            Self::Look => "looking at the sidecars",
+            Self::AskMembers => "asking sidecars to try the secret",
+            Self::Report => "writing the report",
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Keeps journals in a directory, one an account, and lets one process at a time at each.
+//!
+//! Invariants: a journal is whole or the one before; it is durable, and so is its name, before a save returns; nobody
+//! but the owner can read it; who holds a [`Disk`] is the only one on this machine that rotates the account.
+//!
+//! Not here: what is in it ([`super::Journal`]). Two machines with a directory each are not kept apart by this.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::{Journal, Unusable};
+use crate::files::{self, Failure, FileError};
+use crate::secret::ApiKey;
+
+/// The longest journal: some hundred entries are far below it.
+const LONGEST: usize = 4 << 20;
+
+/// The journal of one account, held for one process.
+#[derive(Debug)]
+pub struct Disk {
+    path: PathBuf,
+    /// Released by the system when the process ends, however it ends.
+    _lock: OwnedFd,
+}
+
+/// A journal that cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// The system says no.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another process is at it.
+    #[error("{} is locked: another process rotates this account; wait for it to end", .0.display())]
+    Locked(PathBuf),
+    /// The text is of no use.
+    #[error("{}: {cause}", .path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: Unusable,
+    },
+}
+
+impl Disk {
+    /// Takes the journal of an account, in a directory that is made when it is missing.
+    pub fn open(directory: &Path, account: &ApiKey) -> Result<Self, DiskError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|cause| FileError::system(directory, "made", cause))?;
+        let lock = lock(&directory.join(format!("{account}.lock")))?;
+        let disk = Self { path: directory.join(format!("{account}.json")), _lock: lock };
+        disk.sweep(directory)?;
+        Ok(disk)
+    }
+
+    /// What was kept, if anything was.
+    pub fn load(&self) -> Result<Option<Journal>, DiskError> {
+        let contents = match files::read(&self.path, LONGEST) {
+            Ok(contents) => contents,
+            Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let unusable = |cause| DiskError::Unusable { path: self.path.clone(), cause };
+        let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
+        Journal::parse(text).map(Some).map_err(unusable)
+    }
+
+    /// Keeps it, for good.
+    pub fn save(&self, journal: &Journal) -> Result<(), DiskError> {
+        Ok(files::replace(&self.path, journal.to_text().as_bytes(), 0o600)?)
+    }
+
+    /// A process that died while it saved left a file that may hold a value.
+    fn sweep(&self, directory: &Path) -> Result<(), FileError> {
+        let failed = |cause: io::Error| FileError::system(directory, "listed", cause);
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for entry in std::fs::read_dir(directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let found = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let unfinished = path.extension().is_some_and(|ending| ending == "new");
+            if unfinished && found.starts_with(&format!(".{name}.")) {
+                std::fs::remove_file(&path).map_err(|cause| FileError::system(&path, "removed", cause))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the lock or fails at once. The file stays: removing it would let two processes hold two of the same name.
+fn lock(path: &Path) -> Result<OwnedFd, DiskError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|cause| FileError::system(path, "opened", cause))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(DiskError::Locked(path.to_path_buf())),
+        Err(cause) => Err(FileError::system(path, "locked", cause).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::tests::journal;
+    use super::*;
+
+    fn account() -> ApiKey {
+        ApiKey::parse("abcd1234").unwrap()
+    }
+
+    #[test]
+    fn what_was_saved_is_there_for_the_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state/deep");
+        let disk = Disk::open(&state, &account()).unwrap();
+        assert!(disk.load().unwrap().is_none());
+        disk.save(&journal()).unwrap();
+        assert_eq!(*disk.load().unwrap().unwrap().to_text(), *journal().to_text());
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&state), mode(&state.join("abcd1234.json"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn one_process_at_a_time_has_an_account() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Disk::open(directory.path(), &account()).unwrap();
+        let second = Disk::open(directory.path(), &account()).unwrap_err();
+        assert!(matches!(second, DiskError::Locked(_)), "{second}");
+        Disk::open(directory.path(), &ApiKey::parse("other").unwrap()).unwrap();
+        drop(first);
+        Disk::open(directory.path(), &account()).unwrap();
+    }
+
+    #[test]
+    fn a_half_written_journal_of_a_dead_process_is_swept_and_other_files_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in [".abcd1234.json.00ff.new", ".abcd1234.json", ".other.json.00ff.new"] {
+            files::replace(&directory.path().join(name), b"value", 0o600).unwrap();
+        }
+        let _disk = Disk::open(directory.path(), &account()).unwrap();
+        assert!(!directory.path().join(".abcd1234.json.00ff.new").exists());
+        assert!(directory.path().join(".abcd1234.json").exists() && directory.path().join(".other.json.00ff.new").exists());
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_stops_with_its_place_and_without_its_words() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::open(directory.path(), &account()).unwrap();
+        files::replace(&directory.path().join("abcd1234.json"), b"{\"schema\":1,\n\"value\":\"S3cret", 0o600).unwrap();
+        let words = disk.load().unwrap_err().to_string();
+        assert!(words.contains("line 2") && !words.contains("S3cret"), "{words}");
+    }
+}

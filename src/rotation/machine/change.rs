@@ -1,0 +1,245 @@
+//! The way from `deploy` to `verify`: one secret stays, another goes, and nobody notices.
+//!
+//! The same way serves every change: the old secret after a new one was proven, one of two that were held, one whose
+//! slot is lent, and the new one when a rotation is called off.
+
+use std::time::Duration;
+
+use super::Chance;
+use super::seen::{Revoking, Verdict};
+use super::state::{Change, Goes, State, Then};
+use super::steps::{Move, Need, View, go, milliseconds, stuck};
+use crate::credentials::Keep;
+use crate::rotation::effect::{Deploy, Effect};
+use crate::rotation::evidence::{Gate, Question};
+use crate::rotation::halt::{End, Ending, Parked, Stuck};
+use crate::rotation::journal::Fact;
+use crate::rotation::plan::{Approve, Fleet, Mode};
+use crate::rotation::{File, Item};
+use crate::secret::{Revision, SecretId};
+use crate::vonage::probe::PROVING;
+
+/// Sidecars are asked to try a secret no more often than this.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Where a change begins: what no sidecar has needs no leave of theirs.
+pub(super) fn begin(change: Change) -> State {
+    match change.goes {
+        Goes::Nothing | Goes::Used(_) => State::Deploy(change),
+        Goes::Unused(_) | Goes::Unknown(_) => State::Revoke(change),
+    }
+}
+
+/// The file gets both, the one that stays first, and is read back.
+pub(super) fn deploy(view: &View<'_>, change: &Change) -> Need<Move> {
+    let file = view.file()?;
+    not_kept(view, change, file)?;
+    if is_deployed(file, change) {
+        return Ok(go(State::Converge(change.clone()), vec![Fact::Deployed { revision: change.revision.clone() }]));
+    }
+    let known = file.has_exactly(&change.before) || file.has_exactly(change.values_between());
+    write(view, file, known, change.items_between(), change.revision.clone())
+}
+
+/// Writes what is not there yet, over what is known. Once written, what is there is as written or somebody else's.
+fn write(view: &View<'_>, file: &File, known: bool, items: Vec<Item>, revision: Revision) -> Need<Move> {
+    if !known || view.seen.deployed.is_some() {
+        return Err(stuck(Stuck::Overwritten));
+    }
+    let expect = file.items.iter().map(|item| item.value.clone()).collect();
+    // What the owner wrote beside a value since is the owner's.
+    let with_label = |item: Item| match file.find(&item.value) {
+        Some(found) => Item { keep: found.label.keep, note: found.label.note.clone(), ..item },
+        None => item,
+    };
+    Ok(Move::Do(Effect::Deploy(Deploy { expect, items: items.into_iter().map(with_label).collect(), revision })))
+}
+
+/// Every sidecar has the file and had the secret that stays accepted.
+pub(super) fn converge(view: &View<'_>, change: &Change) -> Need<Move> {
+    as_deployed(view, change)?;
+    let next = |facts| match (&change.goes, &view.journal.plan.mode) {
+        (Goes::Nothing, _) => go(finish(change), facts),
+        (_, Mode::Emergency(_)) => go(State::Revoke(change.clone()), facts),
+        (_, Mode::Rotate | Mode::Drill) => go(State::Soak(change.clone()), facts),
+    };
+    match (gate(view, change, Soak::No), deadline(view)) {
+        (Ok(members), _) => Ok(next(vec![Fact::Converged { members }])),
+        (Err(_), Some(left)) if left.is_zero() => Ok(next(vec![Fact::LeftBehind { members: behind(view, change) }])),
+        // After a leak nothing but the deadline ends the waiting.
+        (Err(Move::Over(_)), Some(left)) => Ok(Move::Rest(view.journal.plan.poll.min(left))),
+        (Err(first), _) => Err(first),
+    }
+}
+
+/// No sidecar has used the one that goes for the soak. A sidecar that starts now may have an older file: by the time
+/// of the revoke, none that old has only the one that goes.
+pub(super) fn soak(view: &View<'_>, change: &Change) -> Need<Move> {
+    as_deployed(view, change)?;
+    let members = gate(view, change, Soak::Yes)?;
+    let left = shortest_soak(view).saturating_sub(view.waited());
+    if !left.is_zero() {
+        return Ok(Move::Rest(left.min(view.journal.plan.poll)));
+    }
+    approved(view, change)?;
+    Ok(go(State::Revoke(change.clone()), vec![Fact::Quiet { members }]))
+}
+
+/// Everything is looked at once more, then the one that goes is revoked by its id, with the one that stays.
+pub(super) fn revoke(view: &View<'_>, change: &Change) -> Need<Move> {
+    let Some(id) = change.goes.id() else { return Ok(go(finish(change), Vec::new())) };
+    as_deployed(view, change)?;
+    if view.everywhere(&change.stays.value)? == Verdict::Refused {
+        return view.patient(stuck(Stuck::SurvivorRefused));
+    }
+    let listed = view.listed(&change.stays.value)?;
+    let is_listed = |id: &SecretId| listed.iter().any(|one| one.id == *id);
+    if !is_listed(&change.stays.id) {
+        return Err(stuck(Stuck::Vanished(change.stays.id.clone())));
+    }
+    let gone = || Ok(go(State::Tidy(change.clone()), vec![Fact::Revoked { id: id.clone() }]));
+    match view.seen.revoked {
+        Some(Revoking::LastSecret) => return Err(stuck(Stuck::LastSecret)),
+        Some(Revoking::Gone) => return gone(),
+        None if !is_listed(id) => return gone(),
+        None => {}
+    }
+    if deadline(view).is_none() {
+        gate(view, change, Soak::Yes)?;
+    }
+    Ok(Move::Do(Effect::Revoke { id: id.clone(), with: change.stays.value.clone() }))
+}
+
+/// The file gets what stays, alone.
+pub(super) fn tidy(view: &View<'_>, change: &Change, chance: &mut dyn Chance) -> Need<Move> {
+    let file = view.file()?;
+    let never_there = matches!(change.goes, Goes::Unused(_) | Goes::Unknown(_)) && file.find(&change.stays.value).is_some();
+    if never_there || file.has_exactly(change.values_after()) {
+        return Ok(go(State::Verify(change.clone()), vec![Fact::Tidied]));
+    }
+    let known = file.has_exactly(&change.before) || file.has_exactly(change.values_between());
+    write(view, file, known, change.items_after(), chance.revision())
+}
+
+/// The one is accepted and the other refused, at every host; a revoke takes a while to be known everywhere.
+pub(super) fn verify(view: &View<'_>, change: &Change) -> Need<Move> {
+    if view.everywhere(&change.stays.value)? == Verdict::Refused {
+        return view.patient(stuck(Stuck::SurvivorRefused));
+    }
+    let mut facts = Vec::new();
+    if let (Some(value), Some(id)) = (change.goes.value(), change.goes.id()) {
+        if view.anywhere(value)? == Verdict::Accepted {
+            let plan = &view.journal.plan;
+            let still = view.waited() >= plan.revoke_lag;
+            return Err(if still { stuck(Stuck::StillAccepted(id.clone())) } else { Move::Rest(plan.poll) });
+        }
+        for (host, row) in PROVING.into_iter().filter_map(|host| Some((host, view.seen.row(value, host)?))) {
+            facts.push(Fact::refused(host, milliseconds(row.first.saturating_duration_since(view.entered))));
+        }
+    }
+    Ok(go(finish(change), facts))
+}
+
+/// What comes after a change.
+fn finish(change: &Change) -> State {
+    match change.then {
+        Then::Check => State::Check,
+        Then::Finish(ending) => State::Report { ending },
+    }
+}
+
+fn is_deployed(file: &File, change: &Change) -> bool {
+    file.revision.as_ref() == Some(&change.revision) && file.has_exactly(change.values_between())
+}
+
+/// The file is read back at every look. What no sidecar has is not in it and has no say.
+fn as_deployed(view: &View<'_>, change: &Change) -> Need<()> {
+    if let Goes::Unused(_) | Goes::Unknown(_) = change.goes {
+        return Ok(());
+    }
+    let file = view.file()?;
+    not_kept(view, change, file)?;
+    if is_deployed(file, change) { Ok(()) } else { Err(stuck(Stuck::Overwritten)) }
+}
+
+/// The owner may have marked the one that goes since; a leak that is named overrides it.
+fn not_kept(view: &View<'_>, change: &Change, file: &File) -> Need<()> {
+    let Goes::Used(item) = &change.goes else { return Ok(()) };
+    let named = match &view.journal.plan.mode {
+        Mode::Emergency(emergency) => emergency.leaked.as_ref() == Some(&item.id),
+        Mode::Rotate | Mode::Drill => false,
+    };
+    let kept = file.find(&item.value).is_some_and(|found| found.label.keep == Keep::Yes);
+    if kept && !named { Err(stuck(Stuck::Kept(item.id.clone()))) } else { Ok(()) }
+}
+
+/// Whether the one that goes must have been unused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Soak {
+    No,
+    Yes,
+}
+
+fn shortest_soak(view: &View<'_>) -> Duration {
+    view.journal.plan.soak.max(view.journal.plan.overlap)
+}
+
+/// The leave of every sidecar, and how many they are; none without a fleet, or when no sidecar has what goes.
+fn gate(view: &View<'_>, change: &Change, soak: Soak) -> Need<Option<usize>> {
+    let plan = &view.journal.plan;
+    let (Fleet::Watched { expect }, Goes::Used(_) | Goes::Nothing) = (&plan.fleet, &change.goes) else { return Ok(None) };
+    if view.seen.sidecars.is_none() {
+        return Err(Move::Do(Effect::Look { also: view.watch.names() }));
+    }
+    let otherwise = match view.watch.gate(&question(change, *expect, soak, plan.soak), view.now) {
+        Gate::Open(members) => return Ok(Some(members)),
+        Gate::WithoutIds(name) => return Err(stuck(Stuck::NoIds(name))),
+        Gate::Nobody if view.waited() >= plan.give_up => return Err(stuck(Stuck::NoEvidence)),
+        Gate::Nobody => return Err(Move::Rest(plan.poll)),
+        Gate::TooFew(seen) => Parked::TooFew { seen, expect: *expect },
+        Gate::Shut { on, ask } => {
+            let lately = view.seen.asked.is_some_and(|at| view.now.saturating_duration_since(at) < ASK_AGAIN);
+            if !ask.is_empty() && !lately {
+                return Err(Move::Do(Effect::AskMembers { members: ask, id: change.stays.id.clone() }));
+            }
+            Parked::NotConverged(on)
+        }
+    };
+    let limit = plan.patience + if soak == Soak::Yes { shortest_soak(view) } else { Duration::ZERO };
+    Err(if view.waited() < limit { Move::Rest(plan.poll) } else { Move::Over(End::Parked(otherwise)) })
+}
+
+fn question(change: &Change, expect: usize, soak: Soak, span: Duration) -> Question<'_> {
+    let goes = match soak {
+        Soak::Yes => change.goes.id().map(|id| (id, span)),
+        Soak::No => None,
+    };
+    Question { revision: &change.revision, stays: &change.stays.id, goes, expect }
+}
+
+/// After a leak: what is left of the time that sidecars have to follow.
+fn deadline(view: &View<'_>) -> Option<Duration> {
+    match &view.journal.plan.mode {
+        Mode::Emergency(emergency) => Some(emergency.deadline.saturating_sub(view.waited())),
+        Mode::Rotate | Mode::Drill => None,
+    }
+}
+
+fn behind(view: &View<'_>, change: &Change) -> Vec<String> {
+    match view.watch.gate(&question(change, 0, Soak::No, Duration::ZERO), view.now) {
+        Gate::Shut { on, ask: _ } => on.into_iter().map(|one| one.name).collect(),
+        Gate::WithoutIds(name) => vec![name],
+        Gate::Open(_) | Gate::Nobody | Gate::TooFew(_) => Vec::new(),
+    }
+}
+
+/// A secret that this tool did not make may have users that no sidecar serves: a person decides.
+fn approved(view: &View<'_>, change: &Change) -> Need<()> {
+    let (Some(id), false) = (change.goes.id(), change.then == Then::Finish(Ending::Aborted)) else { return Ok(()) };
+    let needed = match view.journal.plan.approve {
+        Approve::First => !view.journal.made.contains(id),
+        Approve::Always => true,
+        Approve::Never => false,
+    };
+    if needed && !view.journal.approved.contains(id) { Err(Move::Over(End::AwaitingApproval(id.clone()))) } else { Ok(()) }
+}

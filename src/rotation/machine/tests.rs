@@ -1,0 +1,270 @@
+//! The way from the first step to the last, as a runner sees it, and what a run does that cannot go on. What may come
+//! between, in all combinations, is in `tests/it/rotation`.
+
+use super::*;
+use crate::credentials::{Keep, Label};
+use crate::rotation::effect::Listed;
+use crate::rotation::evidence::{Answer, Held, Listing, Look, Sighting, Trust};
+use crate::rotation::halt::{Ending, Stuck};
+use crate::rotation::plan::{Approve, Fleet, Mode};
+use crate::rotation::{Delivered, File};
+use crate::secret::ApiKey;
+
+struct Counted(u32);
+
+impl Chance for Counted {
+    fn secret(&mut self) -> ApiSecret {
+        ApiSecret::parse("NewValue1").unwrap()
+    }
+
+    fn revision(&mut self) -> Revision {
+        self.0 += 1;
+        Revision::parse(&format!("r{}", self.0)).unwrap()
+    }
+}
+
+fn plan(mode: Mode) -> Plan {
+    Plan {
+        account: ApiKey::parse("abcd1234").unwrap(),
+        mode,
+        fleet: Fleet::Watched { expect: 1 },
+        approve: Approve::First,
+        prove_times: 3,
+        prove_for: Duration::from_secs(10),
+        soak: Duration::from_secs(30),
+        overlap: Duration::ZERO,
+        poll: Duration::from_secs(10),
+        give_up: Duration::from_secs(60),
+        patience: Duration::from_secs(600),
+        revoke_lag: Duration::from_secs(120),
+    }
+}
+
+fn id(text: &str) -> SecretId {
+    SecretId::parse(text).unwrap()
+}
+
+/// A provider, a file and a sidecar with which all goes well.
+struct Calm {
+    now: Now,
+    machine: Machine,
+    listed: Vec<Listed>,
+    file: File,
+    chance: Counted,
+    /// Each step and what was done in it, without repetitions.
+    did: Vec<(&'static str, Doing)>,
+}
+
+impl Calm {
+    fn new(mode: Mode) -> Self {
+        let now = Now { instant: crate::clock::now(), date: SystemTime::UNIX_EPOCH };
+        let start = Start { rotation: Revision::parse("one").unwrap(), plan: plan(mode), made: Vec::new(), latest: None };
+        let label = Label { id: None, created_at: None, keep: Keep::No, note: None };
+        let old = Delivered { value: ApiSecret::parse("OldValue1").unwrap(), label };
+        Self {
+            now,
+            machine: Machine::begin(start, now),
+            listed: vec![Listed { id: id("old"), created_at: None }],
+            file: File { items: vec![old], revision: None },
+            chance: Counted(0),
+            did: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, mut answer: impl FnMut(&mut Self, &Effect) -> Outcome) -> End {
+        loop {
+            match self.machine.next(self.now, &mut self.chance) {
+                Next::End(end) => return end,
+                Next::Wait(until) => self.now.instant = until,
+                Next::Do(effect) => {
+                    let step = (self.machine.journal().state.word(), effect.doing());
+                    if !self.did.contains(&step) {
+                        self.did.push(step);
+                    }
+                    let outcome = answer(self, &effect);
+                    self.machine.take(&effect, outcome, self.now);
+                }
+            }
+        }
+    }
+
+    fn well(&mut self, effect: &Effect) -> Outcome {
+        match effect {
+            Effect::Save | Effect::TrySinks | Effect::AskMembers { .. } | Effect::Report(_) => Outcome::Done,
+            Effect::ReadFile => Outcome::File(self.file.clone()),
+            Effect::Deploy(deploy) => {
+                let item =
+                    |item: &Item| Delivered { value: item.value.clone(), label: Label { id: Some(item.id.clone()), ..Label::default() } };
+                self.file = File { items: deploy.items.iter().map(item).collect(), revision: Some(deploy.revision.clone()) };
+                Outcome::Done
+            }
+            Effect::Prove { value, host: _ } => {
+                let name = if value.equals(b"OldValue1") { "old" } else { "new" };
+                let known = self.listed.iter().any(|one| one.id.as_str() == name);
+                if known { Outcome::Accepted } else { Outcome::Refused }
+            }
+            Effect::List { .. } => Outcome::Listed(self.listed.clone()),
+            Effect::Create { .. } => {
+                self.listed.push(Listed { id: id("new"), created_at: None });
+                Outcome::Created(self.listed[1].clone())
+            }
+            Effect::Revoke { id, with } => {
+                assert!(!with.equals(if id.as_str() == "old" { b"OldValue1" } else { b"NewValue1" }), "revoked with itself");
+                self.listed.retain(|one| one.id != *id);
+                Outcome::Revoked
+            }
+            Effect::Look { .. } => Outcome::Seen(vec![self.sighting()]),
+        }
+    }
+
+    fn sighting(&self) -> Sighting {
+        let held = |item: &Delivered| Held {
+            id: item.label.id.clone(),
+            unused_for: None,
+            accepted_ago: Some(Duration::ZERO),
+            trust: Trust::Trusted,
+        };
+        let secrets = self.file.items.iter().map(held).collect();
+        let revision = self.file.revision.clone();
+        let look = Look { boot_id: "b".to_owned(), uptime: Duration::from_secs(1000), revision, secrets };
+        Sighting { name: "one".to_owned(), listing: Listing::Listed, answer: Answer::Look(look) }
+    }
+}
+
+#[test]
+fn the_way_from_the_first_step_to_the_last() {
+    let mut calm = Calm::new(Mode::Rotate);
+    let approve = calm.run(Calm::well);
+    assert_eq!(approve, End::AwaitingApproval(id("old")), "nobody knows who else uses what this tool did not make");
+    calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
+    calm.machine.approve(id("old"));
+    assert_eq!(calm.run(Calm::well), End::Ended(Ending::Done));
+    let expected = [
+        ("check", Doing::Save),
+        ("check", Doing::TrySinks),
+        ("check", Doing::ReadFile),
+        ("check", Doing::Prove),
+        ("check", Doing::List),
+        ("create", Doing::Save),
+        ("create", Doing::List),
+        ("create", Doing::Create),
+        ("prove", Doing::Save),
+        ("prove", Doing::Prove),
+        ("deploy", Doing::Save),
+        ("deploy", Doing::ReadFile),
+        ("deploy", Doing::Deploy),
+        ("converge", Doing::Save),
+        ("converge", Doing::ReadFile),
+        ("converge", Doing::Look),
+        ("soak", Doing::Save),
+        ("soak", Doing::ReadFile),
+        ("soak", Doing::Look),
+        ("soak", Doing::Report),
+        ("revoke", Doing::Save),
+        ("revoke", Doing::ReadFile),
+        ("revoke", Doing::Prove),
+        ("revoke", Doing::List),
+        ("revoke", Doing::Look),
+        ("revoke", Doing::Revoke),
+        ("tidy", Doing::Save),
+        ("tidy", Doing::ReadFile),
+        ("tidy", Doing::Deploy),
+        ("verify", Doing::Save),
+        ("verify", Doing::Prove),
+        ("report", Doing::Save),
+        ("report", Doing::Report),
+        ("ended", Doing::Save),
+    ];
+    let did: Vec<_> = calm.did.iter().copied().filter(|step| *step != ("converge", Doing::AskMembers)).collect();
+    assert_eq!(did, expected.to_vec());
+    assert!(calm.file.items.len() == 1 && calm.file.items[0].value.equals(b"NewValue1"));
+    assert_eq!(calm.machine.journal().made, [id("new")]);
+    assert!(calm.machine.journal().latest.as_ref().unwrap().value.equals(b"NewValue1"), "kept after the end");
+}
+
+#[test]
+fn a_drill_switches_nothing_and_measures_both_ways() {
+    let mut calm = Calm::new(Mode::Drill);
+    assert_eq!(calm.run(Calm::well), End::Ended(Ending::Drilled));
+    assert!(!calm.did.iter().any(|(_, doing)| *doing == Doing::Deploy));
+    assert_eq!(calm.listed.len(), 1);
+    let facts = &calm.machine.journal().trail;
+    assert_eq!(facts.iter().filter(|entry| matches!(entry.fact, Fact::Proven { .. })).count(), 2);
+    assert_eq!(facts.iter().filter(|entry| matches!(entry.fact, Fact::Refused { .. })).count(), 2);
+}
+
+#[test]
+fn what_keeps_failing_is_parked_after_a_minute_and_the_journal_stays_where_it_was() {
+    for doing in [Doing::Save, Doing::TrySinks, Doing::ReadFile, Doing::List, Doing::Create, Doing::Prove, Doing::Deploy, Doing::Look] {
+        let mut calm = Calm::new(Mode::Rotate);
+        let begun = calm.now.instant;
+        let end =
+            calm.run(|calm, effect| if effect.doing() == doing { Outcome::Failed("no answer".to_owned()) } else { calm.well(effect) });
+        assert!(matches!(end, End::Parked(Parked::Failing { doing: failed, .. }) if failed == doing), "{doing}: {end}");
+        assert!(calm.now.instant - begun >= Duration::from_secs(60), "{doing}");
+        calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
+        assert_eq!(calm.run(Calm::well), End::AwaitingApproval(id("old")), "{doing}: it goes on when the cause is gone");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_does_not_hide_why_the_run_is_over() {
+    let mut calm = Calm::new(Mode::Rotate);
+    let end = calm.run(|calm, effect| match effect {
+        Effect::Report(_) => Outcome::Failed("disk full".to_owned()),
+        Effect::Look { .. } => Outcome::Seen(Vec::new()),
+        other => calm.well(other),
+    });
+    assert_eq!(end, End::Stuck(Stuck::NoEvidence));
+    assert!(end.to_string().contains("--no-fleet"), "{end}");
+}
+
+#[test]
+fn a_value_that_is_not_taken_is_replaced_three_times_at_most() {
+    let mut calm = Calm::new(Mode::Rotate);
+    let mut tries = 0;
+    let end = calm.run(|calm, effect| match effect {
+        Effect::Create { .. } => {
+            tries += 1;
+            Outcome::Invalid("too simple".to_owned())
+        }
+        other => calm.well(other),
+    });
+    assert_eq!((end, tries), (End::Stuck(Stuck::Invalid("too simple".to_owned())), 3));
+}
+
+#[test]
+fn once_a_revoke_may_have_been_sent_there_is_no_way_back() {
+    let mut calm = Calm::new(Mode::Rotate);
+    calm.machine.approve(id("old"));
+    let end = calm.run(|calm, effect| match effect {
+        Effect::Revoke { .. } => Outcome::Failed("no answer".to_owned()),
+        other => calm.well(other),
+    });
+    assert!(matches!(end, End::Parked(_)), "{end}");
+    assert_eq!(calm.machine.abort(calm.now, &mut calm.chance), Err(abort::Refused::TooLate));
+}
+
+#[test]
+fn nothing_is_revoked_while_what_should_stay_is_refused() {
+    let mut calm = Calm::new(Mode::Rotate);
+    calm.machine.approve(id("old"));
+    let end = calm.run(|calm, effect| match (calm.machine.journal().state.word(), effect) {
+        ("revoke", Effect::Prove { .. }) => Outcome::Refused,
+        (_, other) => calm.well(other),
+    });
+    assert_eq!(end, End::Stuck(Stuck::SurvivorRefused));
+    assert_eq!(calm.listed.len(), 2);
+}
+
+#[test]
+fn an_effect_and_a_machine_show_no_value() {
+    let mut calm = Calm::new(Mode::Rotate);
+    let mut shown = Vec::new();
+    calm.run(|calm, effect| {
+        shown.push(format!("{effect:?} {:?}", calm.machine));
+        calm.well(effect)
+    });
+    let shown = shown.concat();
+    assert!(shown.contains("Create") && !shown.contains("NewValue1") && !shown.contains("OldValue1"));
+}

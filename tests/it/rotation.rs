@@ -1,0 +1,8 @@
+//! What rotation promises, whatever the provider, the sidecars and people do, and wherever it is cut short.
+
+mod beginnings;
+mod history;
+mod luck;
+mod model;
+mod sidecars;
+mod world;

@@ -1,0 +1,70 @@
+//! How a history begins: what the account and the file have, and what is asked for.
+
+use std::time::Duration;
+
+use vonage_sidecar::credentials::Keep;
+use vonage_sidecar::rotation::plan::{Approve, Emergency, Fleet, Mode, Plan};
+use vonage_sidecar::secret::{ApiKey, ApiSecret, SecretId};
+
+use super::luck::Luck;
+use super::sidecars::OLDEST;
+use super::world::{Maker, World, delivered};
+
+/// What the account and the file have at first.
+pub fn set_up(world: &mut World, luck: &mut Luck) -> (Vec<SecretId>, Mode) {
+    let (day, hour) = (Duration::from_secs(86_400), Duration::from_secs(3600));
+    let maker = luck.of(&[Maker::Tool, Maker::Tool, Maker::Owner]);
+    let a = world.old("a", maker, day);
+    let mut items = vec![delivered(&a.value, luck.of(&[None, Some(&a.id)]), Keep::No)];
+    match luck.below(12) {
+        0..4 => {}
+        4..6 => {
+            let b = world.old("b", luck.of(&[Maker::Tool, Maker::Owner]), hour);
+            let ids = luck.of(&[0, 1, 1, 1]);
+            items[0].label.id = (ids == 1).then(|| a.id.clone());
+            let other = delivered(&b.value, (ids == 1).then_some(&b.id), luck.of(&[Keep::No, Keep::No, Keep::Yes]));
+            items.insert(luck.place(2), other);
+        }
+        6..8 => {
+            let kept = world.old("k", Maker::Owner, luck.of(&[hour, day + day]));
+            items[0].label.id = Some(a.id.clone());
+            items.push(delivered(&kept.value, Some(&kept.id), Keep::Yes));
+        }
+        8 => items[0].label.keep = Keep::Yes,
+        9 => {
+            let dead = ApiSecret::parse("dead").unwrap();
+            items.insert(luck.place(2), delivered(&dead, None, Keep::No));
+        }
+        10 => {
+            world.old("f", Maker::Stranger, hour);
+        }
+        _ => {
+            world.lag = Duration::ZERO;
+        }
+    }
+    world.write(items, None);
+    let leaked = luck.of(&[None, Some(a.id.clone())]);
+    let deadline = luck.of(&[Duration::ZERO, Duration::from_secs(120)]);
+    let emergency = Mode::Emergency(Emergency { leaked, deadline });
+    let mode = if luck.percent(85) { Mode::Rotate } else { luck.of(&[Mode::Drill, emergency]) };
+    let made = world.secrets.iter().filter(|secret| secret.maker == Maker::Tool).map(|secret| secret.id.clone()).collect();
+    (made, mode)
+}
+
+/// What is asked for.
+pub fn plan(mode: Mode, luck: &mut Luck) -> Plan {
+    Plan {
+        account: ApiKey::parse("abcd1234").unwrap(),
+        mode,
+        fleet: Fleet::Watched { expect: 1 },
+        approve: luck.of(&[Approve::First, Approve::First, Approve::Always, Approve::Never]),
+        prove_times: 3,
+        prove_for: Duration::from_secs(4),
+        soak: luck.of(&[Duration::from_secs(5), Duration::from_secs(30)]),
+        overlap: OLDEST,
+        poll: Duration::from_secs(10),
+        give_up: Duration::from_secs(60),
+        patience: Duration::from_secs(400),
+        revoke_lag: Duration::from_secs(120),
+    }
+}

@@ -1,0 +1,450 @@
+//! One history: a rotation from its beginning to its end, with everything that may come between, and what must hold at
+//! every moment of it.
+
+use std::time::{Duration, Instant};
+
+use vonage_sidecar::credentials::Keep;
+use vonage_sidecar::rotation::effect::{Deploy, Effect, Outcome};
+use vonage_sidecar::rotation::halt::{End, Ending, Stuck};
+use vonage_sidecar::rotation::journal::Journal;
+use vonage_sidecar::rotation::machine::state::State;
+use vonage_sidecar::rotation::machine::{Machine, Next, Now, Start};
+use vonage_sidecar::rotation::plan::{Approve, Mode};
+use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
+
+use super::beginnings::{plan, set_up};
+use super::luck::{Counter, Luck};
+use super::sidecars::{OLDEST, Sidecar, Temper};
+use super::world::{Late, Maker, Version, World, written};
+
+/// How rough a history is.
+pub struct Roughness {
+    /// Effects in a hundred that fail or are not answered.
+    pub failing: u64,
+    /// Moments in a hundred at which the process dies.
+    pub crashing: u64,
+    pub meddling: bool,
+    pub second_rotator: bool,
+}
+
+/// A process that rotates, and its disk.
+struct Rotator {
+    machine: Machine,
+    disk: Option<Journal>,
+    start: Start,
+    /// When it does the next thing.
+    at: Instant,
+    /// The runs that it has left: people and timers start it again.
+    runs: u32,
+    /// In the midst of looking before it revokes: others come before or after, not between.
+    hot: bool,
+    listed: usize,
+    end: Option<End>,
+}
+
+pub struct History {
+    base: Instant,
+    world: World,
+    sidecars: Vec<Sidecar>,
+    rotators: Vec<Rotator>,
+    luck: Luck,
+    chance: Counter,
+    rough: Roughness,
+    restless: bool,
+    /// Somebody else revoked what was in use, or wrote an old file over ours: who is cut off then is not our doing.
+    harmed: bool,
+    meddle_at: Vec<Instant>,
+    steps: u32,
+    saves: u32,
+    crashes: u32,
+    telling: Telling,
+}
+
+/// Whether every step is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    Silent,
+    Aloud,
+}
+
+/// What came of it.
+pub struct Outcomes {
+    pub end: End,
+    pub steps: u32,
+    pub crashes: u32,
+    pub revoked: usize,
+}
+
+const TOO_LONG: u32 = 20_000;
+
+impl History {
+    pub fn new(seed: u64, base: Instant, telling: Telling) -> Self {
+        let mut luck = Luck::new(seed);
+        let lag = luck.of(&[Duration::ZERO, Duration::from_secs(5), Duration::from_secs(60)]);
+        let mut world = World::new(base, lag);
+        let rough = Roughness {
+            failing: luck.of(&[0, 0, 5, 25]),
+            crashing: luck.of(&[0, 0, 3, 15]),
+            meddling: luck.percent(20),
+            second_rotator: luck.percent(4),
+        };
+        let (made, mode) = set_up(&mut world, &mut luck);
+        let restless = luck.percent(50);
+        let behind = luck.of(&[Duration::ZERO, Duration::from_secs(20), OLDEST, 3 * OLDEST]);
+        let number = luck.of(&[1, 1, 2, 2, 3, 5, 8]);
+        let sidecars = (0..number).map(|n| Sidecar::new(n, &Temper { behind, restless }, &mut luck, base)).collect();
+        let plan = plan(mode, &mut luck);
+        let meddle_at = if rough.meddling { (0..2).map(|_| base + luck.span(Duration::from_secs(300))).collect() } else { Vec::new() };
+        let mut history = Self {
+            base,
+            world,
+            sidecars,
+            rotators: Vec::new(),
+            luck,
+            chance: Counter::default(),
+            rough,
+            restless,
+            harmed: false,
+            meddle_at,
+            steps: 0,
+            saves: 0,
+            crashes: 0,
+            telling,
+        };
+        let rotators = 1 + u64::from(history.rough.second_rotator);
+        for number in 0..rotators {
+            let start = Start {
+                rotation: Revision::parse(&format!("rotation{number}")).unwrap(),
+                plan: plan.clone(),
+                made: made.clone(),
+                latest: None,
+            };
+            let at = base + Duration::from_secs(number * history.luck.below(200));
+            let machine = Machine::begin(start.clone(), history.now());
+            history.rotators.push(Rotator { machine, disk: None, start, at, runs: 4, hot: false, listed: 0, end: None });
+        }
+        history
+    }
+
+    /// For whoever looks into one history.
+    fn tell(&self, what: &dyn std::fmt::Debug) {
+        if self.telling == Telling::Aloud {
+            let line = format!("{:>8.1} s {what:?}", self.world.now.duration_since(self.base).as_secs_f64());
+            println!("{line}");
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { instant: self.world.now, date: self.world.date(self.base) }
+    }
+
+    /// From the beginning to the end; panics where something does not hold.
+    pub fn run(mut self) -> Outcomes {
+        while let Some(next) = self.next_rotator() {
+            self.steps += 1;
+            assert!(self.steps < TOO_LONG, "it goes on for ever in {}", self.rotators[next].machine.journal().state.word());
+            let at = self.rotators[next].at;
+            self.pass(at);
+            self.turn(next);
+        }
+        // What was cut off late would be missed: look on for a while.
+        for _ in 0..10 {
+            let later = self.world.now + Duration::from_secs(15);
+            self.pass(later);
+        }
+        self.check_end();
+        let end = self.rotators[0].end.clone().unwrap();
+        let revoked = self.world.secrets.iter().filter(|secret| secret.refused.is_some()).count();
+        Outcomes { end, steps: self.steps, crashes: self.crashes, revoked }
+    }
+
+    /// The one that is due first; one in the midst of its last look is not interrupted.
+    fn next_rotator(&self) -> Option<usize> {
+        let running = (0..self.rotators.len()).filter(|n| self.rotators[*n].end.is_none());
+        running.min_by_key(|n| (!self.rotators[*n].hot, self.rotators[*n].at))
+    }
+
+    /// Time passes, and what is due happens.
+    fn pass(&mut self, to: Instant) {
+        self.world.now = self.world.now.max(to);
+        let late = self.world.catch_up(&mut self.luck, self.base);
+        for id in late {
+            self.check_revoked(&id);
+        }
+        if !self.rotators.iter().any(|rotator| rotator.hot) {
+            while let Some(at) = self.meddle_at.iter().position(|at| *at <= self.world.now) {
+                self.meddle_at.remove(at);
+                self.meddle();
+            }
+        }
+        for sidecar in &mut self.sidecars {
+            sidecar.live_on(&self.world, &mut self.luck, self.restless);
+        }
+        self.check_served();
+    }
+
+    /// One step of a rotator, or its death.
+    fn turn(&mut self, which: usize) {
+        let now = self.now();
+        match self.rotators[which].machine.next(now, &mut self.chance) {
+            Next::Wait(until) => {
+                self.rotators[which].at = until;
+                self.rotators[which].hot = false;
+            }
+            Next::End(end) => self.ended(which, end),
+            Next::Do(effect) => {
+                if self.dies(which) {
+                    return;
+                }
+                self.rotators[which].hot = matches!(self.rotators[which].machine.journal().state, State::Revoke(_));
+                let outcome = self.attempt(which, &effect);
+                self.tell(&(which, self.rotators[which].machine.journal().state.word(), &effect, &outcome));
+                let took = self.luck.span(Duration::from_millis(if self.rotators[which].hot { 300 } else { 2000 }));
+                self.rotators[which].at = self.world.now + took;
+                if self.dies(which) {
+                    return;
+                }
+                let now = Now { instant: self.rotators[which].at, ..now };
+                self.rotators[which].machine.take(&effect, outcome, now);
+            }
+        }
+    }
+
+    fn dies(&mut self, which: usize) -> bool {
+        if self.crashes >= 8 || !self.luck.percent(self.rough.crashing) {
+            return false;
+        }
+        self.crashes += 1;
+        self.tell(&(which, "dies"));
+        let down = self.luck.span(Duration::from_secs(90));
+        self.start_again(which, down);
+        true
+    }
+
+    /// Another process takes what is on the disk.
+    fn start_again(&mut self, which: usize, down: Duration) {
+        let at = self.world.now + down;
+        let date = self.world.date(self.base) + down;
+        let now = Now { instant: at, date };
+        let rotator = &mut self.rotators[which];
+        rotator.hot = false;
+        rotator.at = at;
+        rotator.machine = match rotator.disk.clone() {
+            Some(journal) => Machine::resume(journal, now),
+            None => Machine::begin(rotator.start.clone(), now),
+        };
+        if self.luck.percent(6) {
+            let _too_late = self.rotators[which].machine.abort(now, &mut self.chance);
+        }
+    }
+
+    fn ended(&mut self, which: usize, end: End) {
+        self.tell(&(which, &end));
+        let rotator = &mut self.rotators[which];
+        rotator.runs -= 1;
+        match end {
+            End::Ended(_) => rotator.end = Some(end),
+            _ if rotator.runs == 0 => rotator.end = Some(end),
+            End::AwaitingApproval(id) => {
+                self.start_again(which, Duration::from_secs(60));
+                let no = self.luck.percent(10);
+                let now = Now { instant: self.rotators[which].at, date: self.world.date(self.base) };
+                let machine = &mut self.rotators[which].machine;
+                if no { machine.abort(now, &mut self.chance).unwrap_or(()) } else { machine.approve(id) }
+            }
+            End::Parked(_) | End::Stuck(_) => self.start_again(which, Duration::from_secs(120)),
+        }
+    }
+
+    /// Does it, or fails to, or does it and nobody hears of it.
+    fn attempt(&mut self, which: usize, effect: &Effect) -> Outcome {
+        if !self.luck.percent(self.rough.failing) {
+            return self.perform(which, effect);
+        }
+        let failed = Outcome::Failed("no answer".to_owned());
+        match (self.luck.below(3), effect) {
+            (0, _) => {}
+            (1, Effect::Create { value, .. }) => self.later(Late::Create(value.clone(), Maker::Tool)),
+            (1, Effect::Revoke { id, .. }) => self.later(Late::Revoke(id.clone())),
+            _ => {
+                self.perform(which, effect);
+            }
+        }
+        failed
+    }
+
+    fn later(&mut self, what: Late) {
+        let at = self.world.now + self.luck.span(Duration::from_secs(20));
+        self.world.late.push((at, what));
+    }
+
+    fn perform(&mut self, which: usize, effect: &Effect) -> Outcome {
+        match effect {
+            Effect::Save => self.save(which),
+            Effect::TrySinks | Effect::Report(_) => Outcome::Done,
+            Effect::ReadFile => Outcome::File(self.world.file().clone()),
+            Effect::Deploy(deploy) => self.deploy(deploy),
+            Effect::Prove { value, host } => self.world.prove(value, *host),
+            Effect::List { with } => {
+                self.rotators[which].listed = self.world.active().count();
+                self.world.list(with, self.base)
+            }
+            Effect::Create { value, with: _ } => self.create(which, value),
+            Effect::Revoke { id, with: _ } => self.revoke(which, id),
+            Effect::Look { also } => Outcome::Seen(self.sidecars.iter().filter_map(|one| one.sighting(&self.world, also)).collect()),
+            Effect::AskMembers { members, id } => {
+                for sidecar in self.sidecars.iter_mut().filter(|one| members.contains(&one.name)) {
+                    sidecar.prove(&self.world, id);
+                }
+                Outcome::Done
+            }
+        }
+    }
+
+    /// Now and then through its text, as it is on a disk.
+    fn save(&mut self, which: usize) -> Outcome {
+        self.saves += 1;
+        let journal = self.rotators[which].machine.journal();
+        let text = self.saves % 64 == 1;
+        self.rotators[which].disk = Some(if text { Journal::parse(&journal.to_text()).unwrap() } else { journal.clone() });
+        Outcome::Done
+    }
+
+    fn deploy(&mut self, deploy: &Deploy) -> Outcome {
+        if !self.world.file().has_exactly(&deploy.expect) {
+            return Outcome::Moved;
+        }
+        self.world.write(deploy.items.iter().map(written).collect(), Some(deploy.revision.clone()));
+        Outcome::Done
+    }
+
+    fn create(&mut self, which: usize, value: &ApiSecret) -> Outcome {
+        let on_disk = self.rotators[which].disk.as_ref().is_some_and(|journal| match &journal.state {
+            State::Create(creation) => creation.value.same_as(value),
+            _ => false,
+        });
+        assert!(on_disk, "a secret is made whose value is not in the journal");
+        assert!(self.rotators[which].listed < 2, "a secret is made although both slots were seen to be taken");
+        self.world.create(value, Maker::Tool, &mut self.luck, self.base)
+    }
+
+    fn revoke(&mut self, which: usize, id: &SecretId) -> Outcome {
+        let on_disk = self.rotators[which].disk.as_ref().is_some_and(|journal| match &journal.state {
+            State::Revoke(change) => change.goes.id() == Some(id),
+            _ => false,
+        });
+        assert!(on_disk, "a secret is revoked and the journal does not say so");
+        self.check_may_revoke(which, id);
+        let outcome = self.world.revoke(id, &mut self.luck);
+        if matches!(outcome, Outcome::Revoked) {
+            self.check_revoked(id);
+        }
+        outcome
+    }
+
+    /// Never the last one, never a kept one, never a stranger's or an owner's without leave.
+    fn check_may_revoke(&self, which: usize, id: &SecretId) {
+        let journal = self.rotators[which].machine.journal();
+        let Some(secret) = self.world.active().find(|secret| secret.id == *id) else { return };
+        assert!(self.world.active().count() > 1, "the last secret is revoked");
+        let emergency = match &journal.plan.mode {
+            Mode::Emergency(emergency) => Some(emergency),
+            Mode::Rotate | Mode::Drill => None,
+        };
+        let named = emergency.is_some_and(|emergency| emergency.leaked.as_ref() == Some(id));
+        let kept = self.world.file().find(&secret.value).is_some_and(|item| item.label.keep == Keep::Yes);
+        assert!(!kept || named, "a kept secret is revoked");
+        assert!(secret.maker != Maker::Stranger || emergency.is_some(), "a stranger's secret is revoked");
+        let unapproved = journal.plan.approve == Approve::First && secret.maker == Maker::Owner && !journal.approved.contains(id);
+        assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
+        // What happens between the last look and the revoke is no fault.
+        let within = journal.plan.soak.saturating_sub(Duration::from_secs(3));
+        let user =
+            self.sidecars.iter().find(|one| journal.members.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
+        assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
+    }
+
+    /// What stays is good: another value of the file is neither revoked nor unknown to any host.
+    fn check_revoked(&self, id: &SecretId) {
+        if self.harmed || self.hasty() {
+            return;
+        }
+        let good = |value: &ApiSecret| self.world.active().any(|secret| secret.id != *id && secret.value.same_as(value));
+        let left = self.world.file().items.iter().any(|item| good(&item.value) && (0..2).all(|host| self.world.accepts(&item.value, host)));
+        assert!(left, "after the revoke of {id} nothing in the file is good");
+    }
+
+    /// After a leak the deadline goes before the sidecars.
+    fn hasty(&self) -> bool {
+        matches!(self.rotators[0].start.plan.mode, Mode::Emergency(_))
+    }
+
+    /// No sidecar that serves and is listed is without a secret that every host accepts.
+    fn check_served(&self) {
+        if self.harmed || self.hasty() {
+            return;
+        }
+        let known = |name: &String| self.rotators.iter().filter_map(|one| one.disk.as_ref()).any(|journal| journal.members.contains(name));
+        for sidecar in &self.sidecars {
+            // What is further behind than a starting one may be counts once it was seen.
+            if sidecar.is_too_far_behind() && !known(&sidecar.name) {
+                continue;
+            }
+            assert!(!sidecar.is_cut_off(&self.world), "{} has no valid secret", sidecar.name);
+        }
+    }
+
+    /// Somebody else does something.
+    fn meddle(&mut self) {
+        let what = self.luck.below(5);
+        self.tell(&("somebody meddles", what));
+        match what {
+            0 => {
+                let value = ApiSecret::parse(&format!("h{}", self.world.secrets.len())).unwrap();
+                self.world.create(&value, Maker::Stranger, &mut self.luck, self.base);
+            }
+            1 => self.revoke_like_a_stranger(Maker::Stranger),
+            2 => self.revoke_like_a_stranger(Maker::Tool),
+            3 => {
+                let index = self.luck.place(self.world.versions.len());
+                let file = self.world.versions[index].file.clone();
+                let doomed = |id: &SecretId| self.world.late.iter().any(|(_, late)| matches!(late, Late::Revoke(other) if other == id));
+                let good = |value: &ApiSecret| self.world.active().any(|secret| secret.value.same_as(value) && !doomed(&secret.id));
+                self.harmed |= !file.items.iter().any(|item| good(&item.value));
+                self.world.versions.push(Version { at: self.world.now, file });
+            }
+            _ => {
+                let mut file = self.world.file().clone();
+                let item = self.luck.place(file.items.len());
+                file.items[item].label.keep = Keep::Yes;
+                self.world.versions.push(Version { at: self.world.now, file });
+            }
+        }
+    }
+
+    fn revoke_like_a_stranger(&mut self, maker: Maker) {
+        let Some(secret) = self.world.active().find(|secret| secret.maker == maker).cloned() else { return };
+        if matches!(self.world.revoke(&secret.id, &mut self.luck), Outcome::Revoked) {
+            // Only what somebody may be using.
+            self.harmed |= self.world.versions.iter().any(|version| version.file.find(&secret.value).is_some());
+        }
+    }
+
+    /// After a good end nobody's secret is left behind, and the file has what the account has.
+    fn check_end(&self) {
+        let end = self.rotators[0].end.clone().unwrap();
+        assert!(!matches!(end, End::Stuck(Stuck::NoIds(_))), "a sidecar with an older file is taken for one without ids");
+        let End::Ended(ending) = end else { return };
+        if self.rough.meddling || self.rough.second_rotator {
+            return;
+        }
+        let file = self.world.file();
+        let active: Vec<_> = self.world.active().filter(|secret| secret.maker != Maker::Stranger).collect();
+        for secret in &active {
+            assert!(file.find(&secret.value).is_some(), "{ending:?}, and {} is left behind", secret.id);
+        }
+        if matches!(ending, Ending::Done | Ending::Removed) {
+            assert_eq!(file.items.len(), active.len(), "{ending:?}, and the file has something else than the account");
+        }
+    }
+}
