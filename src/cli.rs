@@ -15,15 +15,19 @@ use crate::hardening;
 mod ask;
 mod ca;
 mod check;
+mod columns;
 mod demo;
 mod emulator;
 mod explain;
 mod health;
 pub mod locate;
+mod operator;
 mod placeholders;
 pub mod report;
 mod run;
+mod secrets;
 mod status;
+mod subaccounts;
 mod surroundings;
 
 #[derive(Debug, Parser)]
@@ -49,6 +53,10 @@ enum Command {
     Status(status::Arguments),
     /// Ask a running sidecar whether it is ready; for images without a shell
     Health(health::Arguments),
+    /// List, make, import, revoke and audit secrets
+    Secrets(secrets::Arguments),
+    /// List and make subaccounts
+    Subaccounts(subaccounts::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
     Demo(demo::Arguments),
     /// Print what an app gets in place of credentials: options of its SDK, variables, a throw-away key
@@ -82,6 +90,8 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Check(arguments) => check::execute(arguments),
         Command::Ca(arguments) => ca::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
+        Command::Secrets(arguments) => secrets::execute(arguments),
+        Command::Subaccounts(arguments) => subaccounts::execute(arguments),
         Command::Demo(arguments) => demo::execute(arguments),
         Command::Placeholders(arguments) => placeholders::execute(arguments),
         Command::Emulator(arguments) => emulator::execute(arguments),

@@ -23,6 +23,7 @@ pub use listen::{
 
 pub mod file;
 pub mod listen;
+pub mod rotation;
 pub mod units;
 pub mod validate;
 
@@ -66,6 +67,8 @@ pub struct Settings {
     pub runtime: Runtime,
     /// What is written down.
     pub log: Log,
+    /// How secrets are rotated.
+    pub rotation: rotation::Rotation,
 }
 
 /// Where a listener is bound.
@@ -320,6 +323,7 @@ impl Default for Settings {
             },
             runtime: Runtime { workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(2)) },
             log: Log { format: LogFormat::Auto, access: Access::On, filter: "info".to_owned() },
+            rotation: rotation::Rotation::default(),
         }
     }
 }

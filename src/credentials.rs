@@ -1,6 +1,7 @@
 //! What secrets we hold: one immutable picture of all accounts and applications, and what we think of each value.
 //!
-//! Decisions: the file format ([`mod@file`]), what a request chooses among ([`keyring`]), what a reload keeps ([`linger`]) and changes ([`change`]), when to read
+//! Decisions: the file format ([`mod@file`]), how a file is changed ([`edit`]), what a request chooses among
+//! ([`keyring`]), what a reload keeps ([`linger`]) and changes ([`change`]), when to read
 //! again ([`pace`]), standing ([`standing`]).
 //! Effects: the pointer everyone loads ([`store`]), reading and watching ([`read`], [`watch`], [`reload`]).
 //!
@@ -171,6 +172,7 @@ impl Snapshot {
 }
 
 pub mod change;
+pub mod edit;
 pub mod file;
 pub mod keyring;
 pub mod linger;

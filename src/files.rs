@@ -18,6 +18,12 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 
+mod directory;
+mod lock;
+
+pub use directory::{list, private_directory};
+pub use lock::{Lock, lock};
+
 /// A file that could not be read or written, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{} {failure}", .path.display())]
@@ -58,6 +64,15 @@ impl FileError {
         Self::new(path, failure)
     }
 
+    /// What kind of error of the system it is; none when the system is not to blame.
+    pub fn kind(&self) -> Option<io::ErrorKind> {
+        match &self.failure {
+            Failure::Missing => Some(io::ErrorKind::NotFound),
+            Failure::System { cause, .. } => Some(cause.kind()),
+            Failure::NotRegular(_) | Failure::TooLarge(_) => None,
+        }
+    }
+
     fn new(path: &Path, failure: Failure) -> Self {
         Self { path: path.to_path_buf(), failure }
     }
@@ -83,6 +98,8 @@ pub struct Facts {
     pub mode: u32,
     /// The user who owns it.
     pub owner: u32,
+    /// The group that it belongs to.
+    pub group: u32,
 }
 
 /// A file as it was read.
@@ -161,6 +178,7 @@ impl Facts {
             links: metadata.nlink(),
             mode: metadata.mode() & 0o7777,
             owner: metadata.uid(),
+            group: metadata.gid(),
         }
     }
 }
@@ -183,13 +201,25 @@ fn kind(kind: FileType) -> &'static str {
 /// whole), then a rename, both made durable. A symlink at `path` is itself replaced: pass the resolved path to keep
 /// it. An error leaves the old file, or the new one if only making the rename durable failed; never anything beside it.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.{:016x}.new", u64::from_le_bytes(clock::random())));
-    let renamed = write_new(&temporary, bytes, mode)
+    replace_as(path, bytes, mode, Owner::Ourselves)
+}
+
+/// The same with the mode and the owner of the file that is replaced, which `facts` tell.
+pub fn replace_like(path: &Path, bytes: &[u8], facts: &Facts) -> Result<(), FileError> {
+    replace_as(path, bytes, facts.mode & 0o777, Owner::As(*facts))
+}
+
+/// Whose a new file is.
+#[derive(Clone, Copy)]
+enum Owner {
+    Ourselves,
+    As(Facts),
+}
+
+fn replace_as(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), FileError> {
+    let directory = directory_of(path);
+    let temporary = beside(path);
+    let renamed = write_new(&temporary, bytes, mode, owner)
         .and_then(|()| fs::rename(&temporary, path).map_err(|cause| FileError::system(path, "replaced", cause)));
     if let Err(failure) = renamed {
         // Best effort: the failure that is reported is the one that matters.
@@ -199,7 +229,58 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_directory(directory)
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+/// What the system says about a file; none when it is not there.
+pub fn facts(path: &Path) -> Result<Option<Facts>, FileError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(Facts::of(&metadata))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(FileError::system(path, "looked at", cause)),
+    }
+}
+
+/// The file behind every symlink; for one that is not there yet, its place in the real directory.
+pub fn resolve(path: &Path) -> Result<PathBuf, FileError> {
+    match fs::canonicalize(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            let directory = directory_of(path);
+            let real = fs::canonicalize(directory).map_err(|cause| FileError::system(directory, "resolved", cause))?;
+            Ok(real.join(path.file_name().unwrap_or_default()))
+        }
+        resolved => resolved.map_err(|cause| FileError::system(path, "resolved", cause)),
+    }
+}
+
+/// Whether a file of so many bytes could be put in the place of `path`: one is written beside it and removed.
+pub fn try_replace(path: &Path, length: usize) -> Result<(), FileError> {
+    let temporary = beside(path);
+    let written = write_new(&temporary, &vec![b'\n'; length], 0o600, Owner::Ourselves);
+    // Best effort: the failure that is reported is the one that matters.
+    drop(fs::remove_file(&temporary));
+    written
+}
+
+/// Removes a file for good; one that is not there is no error.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(FileError::system(path, "removed", cause)),
+        Ok(()) | Err(_) => sync_directory(directory_of(path)),
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// A name for a temporary file beside this one.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    directory_of(path).join(format!(".{name}.{:016x}.new", u64::from_le_bytes(clock::random())))
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), FileError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -207,6 +288,14 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
         .open(path)
         .map_err(|cause| FileError::system(path, "created", cause))?;
     file.write_all(bytes).map_err(|cause| FileError::system(path, "written", cause))?;
+    if let Owner::As(facts) = owner {
+        let is = Facts::of(&file.metadata().map_err(|cause| FileError::system(path, "looked at", cause))?);
+        if (is.owner, is.group) != (facts.owner, facts.group) {
+            let owner = (is.owner != facts.owner).then_some(facts.owner);
+            std::os::unix::fs::fchown(&file, owner, Some(facts.group))
+                .map_err(|cause| FileError::system(path, "given its owner", cause))?;
+        }
+    }
     file.set_permissions(Permissions::from_mode(mode)).map_err(|cause| FileError::system(path, "given its mode", cause))?;
     file.sync_all().map_err(|cause| FileError::system(path, "made durable", cause))
 }

@@ -19,6 +19,7 @@ use crate::secret::{ApiKey, ApiSecret};
 use crate::upstream::body::Body;
 use crate::upstream::outgoing::Outgoing;
 use crate::vonage::hosts::Host;
+use crate::vonage::management::Call;
 
 pub mod form;
 pub mod json;
@@ -123,11 +124,27 @@ fn target(path: &str, query: Option<&str>) -> Uri {
 
 /// A request of our own to the provider, without a body: a probe.
 pub fn own_get(host: Host, path_and_query: &'static str, header: &HeaderValue) -> Outgoing {
+    own(host, Method::GET, Uri::from_static(path_and_query), header, Body::Empty)
+}
+
+/// A call of our own to the provider's management plane.
+pub fn own_call(host: Host, call: &Call, header: &HeaderValue) -> Result<Outgoing, http::uri::InvalidUri> {
+    let uri = call.path.parse()?;
+    if call.body.is_empty() {
+        return Ok(own(host, call.method.clone(), uri, header, Body::Empty));
+    }
+    Ok(own(host, call.method.clone(), uri, header, Body::Whole(call.body.clone())))
+}
+
+fn own(host: Host, method: Method, uri: Uri, header: &HeaderValue, body: Body) -> Outgoing {
     let (mut head, ()) = http::Request::new(()).into_parts();
-    head.method = Method::GET;
-    head.uri = Uri::from_static(path_and_query);
+    head.method = method;
+    head.uri = uri;
     head.headers.insert(AUTHORIZATION, header.clone());
+    if let Body::Whole(_) = body {
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     head.headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     head.headers.insert(http::header::USER_AGENT, HeaderValue::from_static(concat!("vonage-sidecar/", env!("CARGO_PKG_VERSION"))));
-    Outgoing::assemble(host, head, Body::Empty)
+    Outgoing::assemble(host, head, body)
 }

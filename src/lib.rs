@@ -21,7 +21,7 @@
 //! | [`cli`] | one file a command; the only code that reads arguments and environment, and that prints | everything |
 //! | [`app`] | the composition root: binds, starts every long-lived task, runs | everything but `cli` |
 //! | [`proxy`] | the way of a request, from an accepted connection to its answer | `prove` and below |
-//! | [`rotation`] | replaces a secret at Vonage and in the file; revokes the old one on evidence alone | `credentials`, `vonage` and below |
+//! | [`rotation`] | replaces a secret at Vonage and in the file; revokes the old one on evidence alone | `prove` and below |
 //! | [`admin`] | health, metrics, status and their page, on listeners of their own | `credentials`, `metrics` and below |
 //! | [`prove`] | asks Vonage about one held secret with a free call | `inject` and below |
 //! | [`inject`] | takes every credential of the caller off a request and puts exactly one of ours on | `upstream`, `vonage` |
@@ -30,7 +30,7 @@
 //! | [`credentials`] | what secrets are held, how they are read again, what is thought of each | `metrics`, `config`, `vonage` and below |
 //! | [`telemetry`], [`metrics`] | what is written down; what is counted | `config`, `vonage` |
 //! | [`config`] | `sidecar.toml`: what it may say, and the settings that come of it | `vonage` and below |
-//! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like | nothing of ours |
+//! | [`vonage`] | everything known about the provider: hosts, endpoints, what a refusal looks like, how secrets are managed | `secret` |
 //! | [`jwt`] | tokens of applications: claims, keys, the finished tokens at hand | [`secret`], `clock` |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
 //! | [`tokens`] | tokens of the sidecar itself, read and read again | `config`, `files`, `secret` |
@@ -89,7 +89,7 @@
 //!
 //! # What is not here
 //!
-//! Making and revoking secrets at Vonage: a person or a script does that, and the README says how. Anything that is not
+//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. Anything that is not
 //! HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use crate::clock;
 use crate::credentials::standing::{Lesson, Moved, Standing};
-use crate::credentials::{Keyring, Place, Uid};
+use crate::credentials::{Basic, Keyring, Place, Uid};
 use crate::inject;
 use crate::jwt::Rights;
 use crate::secret::ApplicationId;
@@ -62,7 +62,17 @@ impl Proof {
 pub async fn ask(upstream: &Arc<Upstream>, keyring: &Keyring, uid: Uid, host: Host) -> Proof {
     let (Some(call), Some(item)) = (free_call(keyring, host), keyring.item(uid)) else { return Proof::NoFreeCall };
     let _in_use = item.usage.in_use();
-    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, keyring, uid, host, call)).await;
+    let exchange = async {
+        let Some(header) = header(keyring, uid).await else { return Proof::NoFreeCall };
+        exchange(upstream, &header, scheme(keyring), host, call).await
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or(Proof::Unreachable("probe_timeout"))
+}
+
+/// The same about a secret that may not be held yet.
+pub async fn ask_about(upstream: &Arc<Upstream>, secret: &Basic, host: Host) -> Proof {
+    let Some(call) = probe::free_call(host, Scheme::Basic) else { return Proof::NoFreeCall };
+    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, &secret.header, Scheme::Basic, host, call)).await;
     proof.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 
@@ -92,14 +102,12 @@ async fn header(keyring: &Keyring, uid: Uid) -> Option<HeaderValue> {
     }
 }
 
-async fn exchange(upstream: &Arc<Upstream>, keyring: &Keyring, uid: Uid, host: Host, call: &'static str) -> Proof {
-    let Some(header) = header(keyring, uid).await else { return Proof::NoFreeCall };
-    let scheme = scheme(keyring);
+async fn exchange(upstream: &Arc<Upstream>, header: &HeaderValue, scheme: Scheme, host: Host, call: &'static str) -> Proof {
     let connection = match upstream.connection(host).await {
         Ok(connection) => connection,
         Err(error) => return Proof::Unreachable(error.code()),
     };
-    let answer = match connection.send(inject::own_get(host, call, &header)).await {
+    let answer = match connection.send(inject::own_get(host, call, header)).await {
         Ok(answer) => answer,
         Err(error) => return Proof::Unreachable(error.code()),
     };

@@ -5,13 +5,17 @@
 //! ```
 //!
 //! Decisions: the steps ([`machine`]), which secrets take part ([`slots`]), what the sidecars' own words prove
-//! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
-//! Effects: keeping the journal on a disk ([`journal::disk`]).
+//! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]); what the
+//! provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), what is written down
+//! of a rotation ([`report`]).
+//! Effects: keeping the journal on a disk ([`journal::disk`]), calls to the provider ([`provider`]), delivery of a new
+//! file ([`sinks`]), values that the provider may or may not know yet ([`staged`]).
 //!
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
 //! so it is in the journal before the provider knows it, and an answer that got lost is settled by trying the value; a
 //! secret is revoked by its id, with another one that was accepted a moment ago, after every known sidecar has shown
-//! that it can do without; never the last one, never one that others depend on.
+//! that it can do without; never the last one, never one that others depend on; a call whose outcome is not known is
+//! never taken for done or not done; no value is printed.
 //!
 //! Not here: how a value is sent with a request (`inject`), what is thought of it there (`credentials`).
 
@@ -22,13 +26,19 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::{Keep, Label};
 use crate::secret::{ApiSecret, Revision, SecretId};
 
+pub mod audit;
+pub mod drift;
 pub mod effect;
 pub mod evidence;
 pub mod halt;
 pub mod journal;
 pub mod machine;
 pub mod plan;
+pub mod provider;
+pub mod report;
+pub mod sinks;
 pub mod slots;
+pub mod staged;
 
 /// A secret of which both the value and the provider's id are known.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use crate::credentials::file::Parsed;
 use crate::credentials::{Keyring, Snapshot, file, linger, read};
 use crate::problem::{Problem, Problems, Severity};
 use crate::prove::{self, Proof};
+use crate::rotation::sinks::{self, NotDelivered, Sinks};
 use crate::upstream::Upstream;
 use crate::vonage::hosts::Host;
 use crate::vonage::probe;
@@ -32,6 +33,9 @@ pub(super) struct Arguments {
     /// Also try every secret and private key with one free call a host
     #[arg(long)]
     online: bool,
+    /// Also try everywhere a new credentials file goes, without changing anything
+    #[arg(long)]
+    sinks: bool,
     /// For machines
     #[arg(long)]
     json: bool,
@@ -48,6 +52,17 @@ struct Report {
     problems: Vec<Told>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proofs: Option<Vec<Row>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sinks: Option<Vec<Tried>>,
+}
+
+/// A place that a new credentials file goes to.
+#[derive(Debug, Serialize)]
+struct Tried {
+    sink: String,
+    usable: bool,
+    detail: String,
+    remedy: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +93,11 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         (Some(settings), Some(parsed), true) => Some(online(settings, parsed.clone())?),
         (Some(_) | None, Some(_) | None, true | false) => None,
     };
+    let sinks = match (&checked.settings, arguments.sinks) {
+        (Some(settings), true) => Some(tried(settings, checked.file.as_deref())?),
+        (Some(_) | None, true | false) => None,
+    };
+    let unusable = sinks.iter().flatten().filter(|sink| !sink.usable).count();
     let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let unproven = proofs.iter().flatten().filter(|row| row.result != Proof::Accepted.word()).count();
     let report = Report {
@@ -88,13 +108,14 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         warnings: checked.problems.len() - errors,
         problems: checked.problems.iter().map(told).collect(),
         proofs,
+        sinks,
     };
     if arguments.json {
         json(&report)?;
     } else {
         text(&report, checked.settings.is_some(), checked.parsed.as_ref(), &checked.problems)?;
     }
-    Ok(if errors == 0 && unproven == 0 { Exit::Done } else { Exit::No })
+    Ok(if errors == 0 && unproven == 0 && unusable == 0 { Exit::Done } else { Exit::No })
 }
 
 /// Both files, looked at.
@@ -143,7 +164,38 @@ fn credentials(path: &Path, modes: Modes, problems: &mut Vec<Problem>) -> Option
     let (parsed, found) = file::parse(path, picture.text(), &picture.referenced);
     problems.extend(picture.warnings.clone().sorted());
     problems.extend(found.sorted());
+    problems.extend(parsed.iter().flat_map(|parsed| beside_their_primary(path, parsed)));
     parsed
+}
+
+/// An account that manages others of the file can make secrets of all of them, and every sidecar that reads the file
+/// holds its secret.
+fn beside_their_primary(path: &Path, parsed: &Parsed) -> Vec<Problem> {
+    let mut problems = Problems::of(path);
+    for key in sinks::primaries(parsed) {
+        let what = format!("holds {key}, which manages other accounts of it");
+        problems.warning(
+            None,
+            "",
+            what,
+            "give the apps a file without it: [[rotation.sinks.file]]; ignore this where nothing but rotation reads it",
+        );
+    }
+    problems.sorted()
+}
+
+/// Tries every sink.
+fn tried(settings: &Settings, file: Option<&Path>) -> Result<Vec<Tried>, Failure> {
+    let mut settings = settings.clone();
+    if let Some(file) = file {
+        settings.credentials.file = file.to_path_buf();
+    }
+    let outcomes = run::runtime(1)?.block_on(async { Sinks::of(&settings).try_out().await });
+    let told = |(sink, outcome): (String, Result<(), NotDelivered>)| match outcome {
+        Ok(()) => Tried { sink, usable: true, detail: String::new(), remedy: "" },
+        Err(error) => Tried { sink, usable: false, detail: error.to_string(), remedy: error.remedy() },
+    };
+    Ok(outcomes.into_iter().map(told).collect())
 }
 
 /// Proves every secret and private key at every host that has a free call.
@@ -236,6 +288,9 @@ fn text(report: &Report, usable: bool, parsed: Option<&Parsed>, problems: &[Prob
             let line = format!("{:account$}  {:secret$}  {:host$}  {:<11}  {}", row.account, row.secret, row.host, row.result, row.detail);
             lines.push(line.trim_end().to_owned());
         }
+    }
+    for Tried { sink, usable, detail, remedy } in report.sinks.iter().flatten() {
+        lines.push(if *usable { format!("sink: {sink} can take a new file") } else { format!("sink: {detail} ({remedy})") });
     }
     lines.push(format!("{}, {}", counted(report.errors, "error"), counted(report.warnings, "warning")));
     report::data(&format!("{}\n", lines.join("\n")))

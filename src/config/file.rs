@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::problem::{Position, Problems, nearest};
 
 mod listen;
+pub mod rotation;
 
 pub use listen::{Listen, Mint, MintLimits, Paths, ProxyMode, Tls, Tunnel};
 
@@ -44,6 +45,8 @@ pub struct File {
     pub runtime: Runtime,
     /// `[log]`
     pub log: Log,
+    /// `[rotation]`
+    pub rotation: rotation::Rotation,
 }
 
 /// Text with its place.

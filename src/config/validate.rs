@@ -19,6 +19,7 @@ use crate::problem::{Position, Problems, nearest};
 mod listeners;
 mod origins;
 mod places;
+mod rotation;
 mod served;
 
 /// The smallest request head: hyper's parser does not work with less.
@@ -43,6 +44,7 @@ pub fn settings(path: &Path, text: &str, raw: file::File) -> Result<(Settings, P
         timeouts: timeouts(&mut check, &raw.timeouts, default.timeouts),
         runtime: runtime(&mut check, &raw.runtime, default.runtime),
         log: log(&mut check, &raw.log, default.log),
+        rotation: rotation::rotation(&mut check, &raw.rotation, default.rotation),
     };
     if check.problems.any_error() { Err(check.problems) } else { Ok((settings, check.problems)) }
 }

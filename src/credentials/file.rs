@@ -22,6 +22,7 @@ mod report;
 mod shape;
 
 use report::Report;
+pub(super) use shape::Pairs;
 
 /// One value with what the file says about it.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
@@ -76,6 +76,12 @@ impl SigningKey {
     /// The public half, as the provider wants it in `keys.public_key` of an application.
     pub fn public_pem(&self) -> String {
         pem("PUBLIC KEY", &self.0.public)
+    }
+
+    /// The private half as PKCS#8 PEM, for a file of ours; wiped when dropped. None when it cannot be written.
+    pub fn written(&self) -> Option<Zeroizing<String>> {
+        let der: Pkcs8V1Der<'_> = self.0.pair.as_der().ok()?;
+        Some(Zeroizing::new(pem("PRIVATE KEY", der.as_ref())))
     }
 
     /// A token with these claims. Takes about a millisecond.

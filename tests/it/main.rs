@@ -34,5 +34,6 @@ mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
 mod schemes; // every kind of credential: tokens, parameters, paths, signatures
 mod sdks; // real SDKs, where they are installed
+mod secrets; // the commands that manage secrets
 mod support; // a sidecar with an emulator behind it, and callers
 mod tidy; // the sources themselves: heads, lengths, arrows, words

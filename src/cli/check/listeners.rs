@@ -57,7 +57,7 @@ fn authority(found: &mut Problems, field: &str, made: &CertificateAuthority, lis
         Ok(Some(validity)) => validity_of(found, &format!("{field}.ca_dir"), validity),
         Ok(None) => writable(found, &format!("{field}.ca_dir"), &made.dir),
         Err(error) => {
-            found.error(None, format!("{field}.ca_dir"), error.to_string(), "restore both files of the authority, or remove both")
+            found.error(None, format!("{field}.ca_dir"), error.to_string(), "restore both files of the authority, or remove both");
         }
     }
     if let Some(publish) = &made.publish {

@@ -179,7 +179,8 @@ impl Check<'_> {
         Some(host)
     }
 
-    fn token(&mut self, field: &str, raw: &Spanned<file::Token>) -> Option<Token> {
+    /// A token of a sidecar, or where it is.
+    pub(super) fn token(&mut self, field: &str, raw: &Spanned<file::Token>) -> Option<Token> {
         let at = Some(raw.span());
         match raw.get_ref() {
             file::Token::File(path) if path.get_ref().trim().is_empty() => {

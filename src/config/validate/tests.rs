@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::rotation::{Rotation, Sink};
 use crate::config::{Origin, Proxy, Token, Transport, parse};
 use crate::vonage::hosts::Host;
 
@@ -23,6 +24,7 @@ fn nothing_set_is_everything_at_its_default() {
     let default = Settings::default();
     let expected = Settings {
         credentials: Credentials { file: PathBuf::from("/etc/sidecar/credentials.toml"), ..default.credentials.clone() },
+        rotation: Rotation { state_dir: PathBuf::from("/etc/sidecar/state"), ..default.rotation.clone() },
         ..default
     };
     assert_eq!(good(""), expected);
@@ -238,4 +240,34 @@ proptest! {
             prop_assert!(problems.iter().all(|problem| !format!("{}{}", problem.what, problem.hint).contains("Pl4nted")), "{}", problems);
         }
     }
+}
+
+#[test]
+fn rotation_says_what_is_wrong_with_each_of_its_tables() {
+    let text = "[rotation]\nhost = \"video.api.vonage.com\"\napprove = \"second\"\n[[rotation.policy]]\nevery = \"2d\"\nwindow = \"25:00-26:00\"\n[[rotation.policy]]\nmax_age = \"1d\"\nevery = \"2d\"\n[[rotation.sinks.file]]\n[[rotation.sinks.command]]\nrun = []\n[rotation.fleet]\nexpect = 2\n[rotation.notify]\nwebhook = \"nowhere\"\n";
+    let found = bad(text);
+    for field in [
+        "rotation.host is not a host of Secret Management",
+        "rotation.approve is not one of the words",
+        "rotation.policy[0].max_age is missing",
+        "rotation.policy[1].every is longer than max_age",
+        "rotation.sinks.file[0].path is missing",
+        "rotation.sinks.command[0].run names no program",
+        "rotation.fleet does not say how members are found",
+        "rotation.notify.webhook is not an address",
+    ] {
+        assert!(found.contains(field), "{field}:\n{found}");
+    }
+}
+
+#[test]
+fn a_policy_rotates_before_its_age_is_reached_and_a_command_is_tried_with_check() {
+    let rotation =
+        good("[[rotation.policy]]\nmax_age = \"30d\"\nwindow = \"23:00-01:00\"\n[[rotation.sinks.command]]\nrun = [\"deliver\", \"x\"]\n")
+            .rotation;
+    let policy = &rotation.policies[0];
+    assert_eq!((policy.accounts.as_str(), policy.every), ("*", Duration::from_hours(24 * 24)));
+    assert!(policy.window.is_open(0) && !policy.window.is_open(720));
+    let Sink::Command(command) = &rotation.sinks[0] else { panic!() };
+    assert_eq!(command.check, ["deliver", "x", "--check"]);
 }

@@ -174,7 +174,7 @@ fn json_table<'t>(text: &'t str, pairs: Pairs<'t>, depth: usize) -> Result<Table
 }
 
 /// The members of a JSON object in their order, doubled ones included.
-struct Pairs<'t>(Vec<(String, &'t RawValue)>);
+pub(in crate::credentials) struct Pairs<'t>(pub Vec<(String, &'t RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

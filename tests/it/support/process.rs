@@ -50,6 +50,16 @@ impl Home {
         Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
+    /// The same with a text on its standard input.
+    pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
+        self.write("input", input);
+        let mut command = command(self.path(), arguments);
+        command.stdin(std::fs::File::open(self.file("input")).unwrap());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
     pub async fn run(&self, arguments: &[&str]) -> Ended {
         self.run_with(arguments, &[]).await
     }

@@ -1,0 +1,35 @@
+//! One writer at a time.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{FileError, directory_of};
+use crate::clock;
+
+/// Keeps other writers of ours away from the files of a directory, until it is dropped.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "closing it ends the lock")] File);
+
+/// How often a lock that somebody else has is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits until nobody else holds the lock of the directory that `path` is in; none after `patience`. It is a lock on
+/// the directory itself, so that nothing is left beside the file. Blocks.
+pub fn lock(path: &Path, patience: Duration) -> Result<Option<Lock>, FileError> {
+    let directory = directory_of(path);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(directory, flags, Mode::empty()).map_err(|cause| FileError::system(directory, "opened", cause))?;
+    let end = clock::now() + patience;
+    loop {
+        match rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(Lock(File::from(opened)))),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if clock::now() < end => std::thread::sleep(LOCK_PAUSE),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(None),
+            Err(cause) => return Err(FileError::system(directory, "locked", cause)),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Every account and subaccount, and what breaches the policy.
+#![expect(clippy::disallowed_methods, reason = "the files under test are ours and go away")]
+
+use super::rig::{Desk, KEY, family};
+
+#[tokio::test]
+async fn an_audit_shows_subaccounts_that_the_file_does_not_hold_and_ends_well_without_a_breach() {
+    let desk = family().await;
+    let table = desk.does("secrets audit --max-age 30d").await;
+    assert!(table.contains("sub00001") && table.contains("master01") && table.contains("2 accounts, 0 breaches"), "{table}");
+    let csv = desk.does("secrets audit --csv").await;
+    assert!(csv.starts_with("account,primary,secret,") && csv.contains("\nsub00001,master01,"), "{csv}");
+    assert_eq!(csv.lines().count(), 3);
+}
+
+#[tokio::test]
+async fn a_breach_is_named_and_is_exit_1() {
+    let desk = Desk::new().await;
+    desk.does("secrets create --account abcd1234").await;
+    let id = desk.ids(KEY)[1].clone();
+    desk.does("secrets audit --max-age 30d").await;
+    assert!(desk.vonage().revoke_secret(KEY, &id));
+    desk.vonage().create_secret(KEY, "Dashboard1").unwrap();
+    let foreign = desk.ids(KEY)[1].clone();
+    let ended = desk.run("secrets audit --json").await;
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    let document: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let breaches = document["accounts"][0]["breaches"].as_array().unwrap();
+    assert_eq!(breaches[0], format!("revoked by somebody else: {id}"));
+    assert_eq!(breaches[1], format!("foreign: {foreign}"));
+    let settings = desk.text("sidecar.toml");
+    desk.home.write("sidecar.toml", &format!("{settings}[[rotation.policy]]\nmatch = \"abcd*\"\nmax_age = \"1ms\"\n"));
+    let old = desk.run("secrets audit").await;
+    assert!(old.code == Some(1) && old.out.contains("breach: abcd1234: too old: "), "{}", old.out);
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_seen_is_a_breach_and_not_silence() {
+    let desk = Desk::new().await;
+    desk.home.write("credentials.toml", "api_key = \"abcd1234\"\napi_secret = \"DeadSecret3\"\n");
+    let ended = desk.run("secrets audit").await;
+    assert!(ended.code == Some(1) && ended.out.contains("breach: abcd1234: not seen: "), "{}{}", ended.out, ended.err);
+}
+
+#[tokio::test]
+async fn the_history_lists_each_rotation_with_its_proof() {
+    let desk = Desk::new().await;
+    let reports = desk.home.file("state/reports");
+    std::fs::create_dir_all(&reports).unwrap();
+    let report = |ended: &str| {
+        format!(
+            r#"{{"schema":1,"rotation":"r-{ended}","account":"{KEY}","purpose":"rotate","who":{{}},"began_at":"{ended}","ended_at":"{ended}","outcome":"done",
+            "secrets":[{{"id":"id-2","fate":"created"}}],"proofs":[{{"at":"{ended}","secret":"id-2","host":"h","result":"accepted","times":40,"over_seconds":10}}],
+            "members":[{{"name":"m","converged":true}}]}}"#
+        )
+    };
+    let now = humantime::format_rfc3339_seconds(std::fs::metadata(&reports).unwrap().modified().unwrap()).to_string();
+    std::fs::write(reports.join("new.json"), report(&now)).unwrap();
+    std::fs::write(reports.join("old.json"), report("2020-01-01T00:00:00Z")).unwrap();
+    std::fs::write(reports.join("torn.json"), "{").unwrap();
+    let ended = desk.run("secrets audit --history 1y").await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    assert!(
+        ended.out.contains("id-2 created  40 acceptances, 1 of 1 members converged") && ended.out.contains("1 rotations"),
+        "{}",
+        ended.out
+    );
+    assert!(ended.err.contains("torn.json") && !ended.out.contains("2020-"), "{}", ended.err);
+}
