@@ -21,7 +21,7 @@ use crate::clock;
 mod directory;
 mod lock;
 
-pub use directory::{list, private_directory};
+pub use directory::{list, private_directory, resolve};
 pub use lock::{Lock, lock};
 
 /// A file that could not be read or written, and why.
@@ -235,18 +235,6 @@ pub fn facts(path: &Path) -> Result<Option<Facts>, FileError> {
         Ok(metadata) => Ok(Some(Facts::of(&metadata))),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(FileError::system(path, "looked at", cause)),
-    }
-}
-
-/// The file behind every symlink; for one that is not there yet, its place in the real directory.
-pub fn resolve(path: &Path) -> Result<PathBuf, FileError> {
-    match fs::canonicalize(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            let directory = directory_of(path);
-            let real = fs::canonicalize(directory).map_err(|cause| FileError::system(directory, "resolved", cause))?;
-            Ok(real.join(path.file_name().unwrap_or_default()))
-        }
-        resolved => resolved.map_err(|cause| FileError::system(path, "resolved", cause)),
     }
 }
 

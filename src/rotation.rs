@@ -5,11 +5,11 @@
 //! ```
 //!
 //! Decisions: the steps ([`machine`]), which secrets take part ([`slots`]), what the sidecars' own words prove
-//! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]); what the
-//! provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), what is written down
-//! of a rotation ([`report`]).
+//! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
+//! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), what is
+//! written down of a rotation ([`report`]).
 //! Effects: keeping the journal on a disk ([`journal::disk`]), calls to the provider ([`provider`]), delivery of a new
-//! file ([`sinks`]), values that the provider may or may not know yet ([`staged`]).
+//! file ([`sinks`]), values of single commands that the provider may or may not know yet ([`staged`]).
 //!
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
 //! so it is in the journal before the provider knows it, and an answer that got lost is settled by trying the value; a

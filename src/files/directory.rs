@@ -1,11 +1,11 @@
-//! Directories of ours.
+//! Directories, and what is behind a name in them.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::FileError;
+use super::{FileError, directory_of};
 
 /// Makes a directory that only its owner may look into, with those above it.
 pub fn private_directory(path: &Path) -> Result<(), FileError> {
@@ -21,4 +21,16 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut found: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     found.sort();
     Ok(found)
+}
+
+/// The file behind every symlink; for one that is not there yet, its place in the real directory.
+pub fn resolve(path: &Path) -> Result<PathBuf, FileError> {
+    match fs::canonicalize(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            let directory = directory_of(path);
+            let real = fs::canonicalize(directory).map_err(|cause| FileError::system(directory, "resolved", cause))?;
+            Ok(real.join(path.file_name().unwrap_or_default()))
+        }
+        resolved => resolved.map_err(|cause| FileError::system(path, "resolved", cause)),
+    }
 }

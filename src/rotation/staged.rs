@@ -127,7 +127,15 @@ impl Staged {
 
     /// Forgets it: the credentials file holds it, or the provider will never know it.
     pub fn forget(self) -> Result<(), NotStaged> {
-        Ok(files::remove(&self.path)?)
+        files::remove(&self.path)?;
+        // A process that was killed while it wrote leaves the value in a temporary file.
+        let name = format!(".{}.", self.path.file_name().unwrap_or_default().to_string_lossy());
+        for rest in files::list(self.path.parent().unwrap_or(&self.path))? {
+            if rest.file_name().is_some_and(|rest| rest.to_string_lossy().starts_with(&name)) {
+                files::remove(&rest)?;
+            }
+        }
+        Ok(())
     }
 
     fn save(&self) -> Result<(), NotStaged> {
