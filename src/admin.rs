@@ -18,7 +18,7 @@ use std::time::Instant;
 use crate::credentials::Snapshot;
 use crate::credentials::store::Store;
 use crate::metrics::Metrics;
-use crate::secret::{AccessToken, ApiKey};
+use crate::secret::{AccessToken, ApiKey, ApplicationId};
 use crate::shutdown::Shutdown;
 use crate::vonage::hosts::Host;
 
@@ -44,8 +44,19 @@ pub trait Operations: Send + Sync {
     fn load(&self) -> Load;
     /// Reads the credentials file now and says what came of it.
     fn reload(&self) -> Pending<'_, status::Reload>;
-    /// Tries every secret of an account (of all accounts when there is none) with free calls.
-    fn prove(&self, account: Option<ApiKey>) -> Pending<'_, Vec<status::Proof>>;
+    /// Tries secrets and private keys with free calls.
+    fn prove(&self, whose: Proven) -> Pending<'_, Vec<status::Proof>>;
+}
+
+/// Whose secrets and private keys are tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// Everything that is held.
+    Everything,
+    /// The secrets of an account, and the keys of its applications.
+    Account(ApiKey),
+    /// The keys of an application.
+    Application(ApplicationId),
 }
 
 /// How reading the credentials file goes.

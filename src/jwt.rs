@@ -6,6 +6,7 @@
 //! | [`key`] | a private key that signs, parsed once |
 //! | [`generate`] | a fresh key pair |
 //! | [`placeholder`] | what a caller's token says about itself |
+//! | [`skew`] | how far the provider's clock is from ours |
 //! | [`tokens`] | the finished tokens of a key, renewed before they end |
 //!
 //! Invariants: a key and a token cannot be printed; a token lives at most 24 hours after `iat`; a key is parsed when
@@ -19,6 +20,7 @@ pub mod claims;
 pub mod generate;
 pub mod key;
 pub mod placeholder;
+pub mod skew;
 pub mod tokens;
 
 pub use key::SigningKey;

@@ -275,16 +275,19 @@ pub enum Binding {
 pub struct Proofs {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// One a secret and host.
+    /// One a secret or private key and host.
     pub proofs: Vec<Proof>,
 }
 
-/// What one free call with one secret came to.
+/// What one free call with one secret or private key came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// The API key.
     pub account: String,
-    /// The provider's id of the secret, when the file has it.
+    /// The application whose private key it is. None: it is a secret of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+    /// The id of the secret or key, when the file has one.
     pub id: Option<String>,
     /// Its place in the file, from 0; null when it left the file.
     pub position: Option<usize>,

@@ -133,7 +133,7 @@ fn shrinks<V, W>(before: &[Slot<V>], read: &[Item<W>], same: impl Fn(&V, &W) -> 
 /// Makes every owner forget what it thinks of values that the snapshot no longer holds.
 pub fn forget(snapshot: &Snapshot) {
     for keyring in snapshot.keyrings() {
-        let held: HashSet<Uid> = keyring.items().into_iter().map(|item| item.uid).collect();
+        let held: HashSet<Uid> = keyring.items().map(|item| item.uid).collect();
         keyring.opinion().lock().retain(|uid| held.contains(&uid));
     }
 }

@@ -11,7 +11,7 @@
 
 use std::time::Instant;
 
-use crate::credentials::standing::Candidate;
+use crate::credentials::standing::{Candidate, Few};
 use crate::credentials::{Place, Uid};
 use crate::vonage::refusal::Verdict;
 
@@ -43,8 +43,8 @@ pub enum After {
 /// The attempts of one request so far.
 #[derive(Debug, Default)]
 pub struct Course {
-    tries: Vec<Try>,
-    known: Vec<Uid>,
+    tries: Few<Try>,
+    known: Few<Uid>,
     afresh: Afresh,
 }
 
@@ -80,7 +80,7 @@ impl Course {
             _more if self.may_go_on() => untried.into_iter().find(|uid| !self.known.contains(uid)),
             _most => None,
         };
-        self.known = order.to_vec();
+        self.known = Few::from_slice(order);
         chosen.or_else(|| self.risen(order, accepted_since))
     }
 

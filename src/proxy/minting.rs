@@ -35,8 +35,8 @@ impl Proxy {
         let uid = keys.opinion().lock().order(&keys.candidates(), Host::API, Trial::No, clock::now()).first().copied();
         let slot = uid.and_then(|uid| application.keys.iter().find(|slot| slot.uid == uid)).ok_or(Fault::NoApplication)?;
         let key = slot.value.key.clone();
-        let claims =
-            Claims::new(&application.id, order.claims, order.life, clock::wall(), clock::random()).map_err(|_| Fault::MintClaim)?;
+        let now = slot.value.now();
+        let claims = Claims::new(&application.id, order.claims, order.life, now, clock::random()).map_err(|_| Fault::MintClaim)?;
         // A signature takes about a millisecond, which is long for a thread that serves others.
         let signed = tokio::task::spawn_blocking(move || key.sign(&claims)).await;
         let signed = signed.map_err(|_| Fault::MintFailed)?.map_err(|_| Fault::MintFailed)?;

@@ -137,6 +137,7 @@ const DECISIONS: &[&str] = &[
     "src/jwt/claims.rs",
     "src/jwt/key.rs",
     "src/jwt/placeholder.rs",
+    "src/jwt/skew.rs",
     "src/problem.rs",
     "src/proxy/connect.rs",
     "src/proxy/course.rs",

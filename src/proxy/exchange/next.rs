@@ -127,7 +127,7 @@ impl Proxy {
         if !keyring.opinion().is_restrained() {
             return Allowance::Full;
         }
-        let newest = keyring.items().into_iter().map(|item| item.uid).max().unwrap_or(Uid(0));
+        let newest = keyring.items().map(|item| item.uid).max().unwrap_or(Uid(0));
         keyring.opinion().restraint(|restraint| restraint.allowance(ask.endpoint.name, ask.host, newest, clock::now()))
     }
 

@@ -8,19 +8,11 @@ use vonage_sidecar::secret::ApplicationId;
 use vonage_sidecar::vonage::hosts::Host;
 
 use super::rig::{
-    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, one, placeholder, placeholder_of, request, send, token, with,
+    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, one, placeholder, placeholder_of, request, send, standing, token, with,
 };
 use crate::fallback::rig::{attempts, rule};
 use crate::support::caller::PLACEHOLDER;
-use crate::support::sidecar::{Sidecar, one_account};
-
-/// What a sidecar believes of the key at this place.
-fn standing(sidecar: &Sidecar, position: usize, host: Host) -> Standing {
-    let snapshot = sidecar.store.load();
-    let application = snapshot.application(APPLICATION).unwrap();
-    let standings = application.opinion.lock();
-    standings.standing(application.keys[position].uid, host)
-}
+use crate::support::sidecar::one_account;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_takes_only_tokens_gets_ours_whatever_the_caller_sent() {
