@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::clock;
 use crate::credentials::Snapshot;
 use crate::credentials::store::Store;
 use crate::metrics::Metrics;
@@ -128,6 +129,7 @@ impl Backend {
         let facts = status::Facts {
             boot_id: self.identity.boot_id.clone(),
             uptime: now.saturating_duration_since(self.identity.started),
+            date: clock::wall(),
             draining: self.shutdown.is_draining(),
             reloads: self.operations.reloads(now),
             listeners: self.operations.listeners(),
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn two_processes_have_two_names() {
-        let now = crate::clock::now();
+        let now = clock::now();
         assert_eq!(Identity::new([0, 0, 0, 0, 0, 0, 1, 255], now).boot_id, "00000000000001ff");
     }
 }

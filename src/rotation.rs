@@ -32,6 +32,7 @@ pub mod effect;
 pub mod evidence;
 pub mod halt;
 pub mod journal;
+pub mod keypair;
 pub mod machine;
 pub mod plan;
 pub mod provider;
@@ -39,6 +40,7 @@ pub mod report;
 pub mod sinks;
 pub mod slots;
 pub mod staged;
+mod tries;
 
 /// A secret of which both the value and the provider's id are known.
 #[derive(Debug, Clone, Serialize, Deserialize)]

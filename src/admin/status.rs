@@ -125,6 +125,10 @@ pub struct Application {
     pub lingering_seconds: Option<f64>,
     /// Its private keys, in file order, retiring ones last.
     pub private_keys: Vec<Value>,
+    /// Tokens for clients, made by `POST /jwt` of this process, that are within their life. They end when the public key
+    /// of the application is replaced. 0 also of an older version.
+    #[serde(default)]
+    pub client_tokens: u64,
 }
 
 /// Whether an account or application is in the file.
