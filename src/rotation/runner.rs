@@ -136,7 +136,7 @@ impl Rotator {
             Some(journal) if !journal.is_over() => (Some(journal), None),
             before => (None, before),
         };
-        let (machine, first) = match (begun, order.want) {
+        let (mut machine, first) = match (begun, order.want) {
             (Some(journal), _) => {
                 let resumed = Event::Resumed { rotation: journal.rotation.clone(), step: journal.state.word() };
                 (self.resume(journal, order)?, resumed)
@@ -144,15 +144,21 @@ impl Rotator {
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
                 let start = self.start(order, before)?;
-                if let Some(end) = self.no_evidence(&start.plan).await {
-                    return Ok(Ran::Over(end));
-                }
                 let purpose = summary::purpose(&start.plan.mode);
                 (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
             }
         };
         let performer = Performer::new(self, order.account.clone(), disk, Arc::clone(tell));
         performer.tell(first);
+        if machine.journal().is_at_the_beginning()
+            && let Some(end) = self.no_evidence(&machine.journal().plan).await
+        {
+            performer.tell_end(&end);
+            return Ok(Ran::Over(end));
+        }
+        if let Some(id) = &order.approve {
+            machine.approve(id.clone());
+        }
         Ok(Ran::Over(drive(machine, performer).await))
     }
 
@@ -186,9 +192,6 @@ impl Rotator {
     fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
         let mut machine = Machine::resume(journal, now());
         machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect()));
-        if let Some(id) = &order.approve {
-            machine.approve(id.clone());
-        }
         if order.want == Want::Abort {
             machine.abort(now(), &mut System)?;
         }
