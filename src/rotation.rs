@@ -15,7 +15,8 @@
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
 //! so it is in the journal before the provider knows it, and an answer that got lost is settled by trying the value; a
 //! secret is revoked by its id, with another one that was accepted a moment ago, after every known sidecar has shown
-//! that it can do without; never the last one, never one that others depend on.
+//! that it can do without; never the last one, never one that others depend on; a call whose outcome is not known is
+//! never taken for done or not done; no value is printed.
 //!
 //! Not here: how a value is sent with a request (`inject`), what is thought of it there (`credentials`).
 
@@ -33,6 +34,7 @@ pub mod evidence;
 pub mod fleet;
 pub mod halt;
 pub mod journal;
+pub mod keypair;
 pub mod lineage;
 pub mod machine;
 pub mod plan;
@@ -42,6 +44,7 @@ pub mod runner;
 pub mod sinks;
 pub mod slots;
 pub mod staged;
+mod tries;
 
 /// A secret of which both the value and the provider's id are known.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::Load;
 use super::status::{File, FileState};
-use crate::credentials::{Account, Place, Slot, Snapshot};
-use crate::metrics::{AccountScrape, FileScrape, Scrape};
+use crate::credentials::{Account, Application, Place, Slot, Snapshot};
+use crate::metrics::{AccountScrape, ApplicationScrape, FileScrape, Scrape};
 
 /// The gauges of this moment.
 pub(super) fn scrape(snapshot: &Snapshot, file: &File, load: Load, now: Instant) -> Scrape {
     Scrape {
         generation: snapshot.generation.0,
         accounts: snapshot.accounts.iter().map(|account| of_account(account, now)).collect(),
+        applications: snapshot.applications.iter().map(|application| of_application(application)).collect(),
         retiring: retiring(snapshot),
         file: FileScrape {
             ok: u8::from(file.state == FileState::Ok),
@@ -34,6 +35,13 @@ fn of_account(account: &Account, now: Instant) -> AccountScrape {
         usable: in_file().filter(|slot| standings.refused_since(slot.uid).is_none()).count(),
         preferred_refused: preferred.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
     }
+}
+
+/// The same rule as for secrets.
+fn of_application(application: &Application) -> ApplicationScrape {
+    let standings = application.opinion.lock();
+    let usable = application.keys.iter().filter(|slot| !is_retiring(slot) && standings.refused_since(slot.uid).is_none());
+    ApplicationScrape { id: application.id.to_string(), usable: usable.count() }
 }
 
 fn retiring(snapshot: &Snapshot) -> usize {

@@ -21,6 +21,7 @@ fn full_page() -> String {
     metrics.render(&Scrape {
         generation: 3,
         accounts: vec![AccountScrape { key: "abcd1234".to_owned(), usable: 1, preferred_refused: Duration::from_secs(7) }],
+        applications: vec![ApplicationScrape { id: "app-1".to_owned(), usable: 2 }],
         retiring: 1,
         file: FileScrape { ok: 1, last_good: Some(Duration::from_secs(2)) },
         upstream: vec![(Host::REST, "h2", 2)],
@@ -92,6 +93,7 @@ fn what_was_counted_is_on_the_page() {
         r#"vonage_sidecar_caller_secret_total{kind="held"} 1"#,
         r#"vonage_sidecar_request_duration_seconds_bucket{le="0.05"} 1"#,
         r#"vonage_sidecar_usable_secrets{account="abcd1234"} 1"#,
+        r#"vonage_sidecar_usable_private_keys{application="app-1"} 2"#,
         r#"vonage_sidecar_preferred_refused_seconds{account="abcd1234"} 7.0"#,
         r#"vonage_sidecar_upstream_connections{host="rest.nexmo.com",protocol="h2"} 2"#,
         "vonage_sidecar_caller_connections 1",

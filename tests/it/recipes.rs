@@ -67,7 +67,7 @@ async fn placeholders_are_variables_with_a_fresh_key_that_signs() {
     let output = std::process::Command::new("sh").args(["-c", &program]).current_dir(home.path()).output().unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
     let authority = home.path().join("my ca/ca.pem");
-    let expected = format!("abcd1234\nplaceholder\n{APPLICATION}\nhttp://localhost:8787\n1\n{}\n", authority.display());
+    let expected = format!("abcd1234\nplaceholder\n{APPLICATION}\nhttp://localhost:8788\n1\n{}\n", authority.display());
     let key = out.strip_prefix(&expected).unwrap_or_else(|| panic!("{out}"));
     assert!(SigningKey::parse(&PrivateKeyPem::parse(key).unwrap()).is_ok());
 }

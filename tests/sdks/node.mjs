@@ -1,8 +1,8 @@
 // Every API that the Node SDK and the task share, round after round until standard input ends.
 //
 // Reads VONAGE_API_KEY, VONAGE_API_SECRET (a placeholder), VONAGE_APPLICATION_ID, VONAGE_PRIVATE_KEY_PATH (a throw-away
-// key), and VONAGE_SIDECAR (a base URL in plain HTTP). Prints one JSON document: how many calls were made, and which of
-// them failed and how. The SDK has no conversion API.
+// key), and VONAGE_SIDECAR (a base URL in plain HTTP). Prints a line for each round, and at last a JSON document: how
+// many calls were made, and which of them failed and how. The SDK has no conversion API.
 
 import assert from "node:assert";
 import { randomInt, randomUUID } from "node:crypto";
@@ -93,6 +93,7 @@ do {
     calls += 1;
     await task().catch((error) => failures.push(`${name}: ${error}`));
   }
+  console.log("round");
   await new Promise((resolve) => setImmediate(resolve));
 } while (!over);
 console.log(JSON.stringify({ calls, failures }));

@@ -2,7 +2,7 @@
 
 Reads VONAGE_API_KEY, VONAGE_API_SECRET (a placeholder), VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY_PATH (a throw-away
 key), and VONAGE_SIDECAR (host:port of a TLS listener); without the last one the SDK keeps its own hosts, for proxy mode.
-Prints one JSON document: how many calls were made, and which of them failed and how.
+Prints a line for each round, and at last a JSON document: how many calls were made, and which of them failed and how.
 """
 
 import json
@@ -120,6 +120,7 @@ def main():
                 task(vonage)
             except Exception as error:  # whatever it is, it is what an app would see
                 failures.append(f"{task.__name__}: {type(error).__name__}: {error}")
+        print("round", flush=True)
         if is_over():
             break
     print(json.dumps({"calls": calls, "failures": failures}))

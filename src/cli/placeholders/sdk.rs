@@ -46,9 +46,8 @@ impl Sdk {
     pub(super) fn usual_address(self) -> &'static str {
         match self {
             Self::Python | Self::Ruby => "localhost:8443",
-            Self::Curl | Self::Node | Self::Java | Self::Kotlin | Self::Php | Self::Dotnet | Self::Go | Self::Rust | Self::Cli => {
-                "localhost:8787"
-            }
+            Self::Cli => "localhost:8788",
+            Self::Curl | Self::Node | Self::Java | Self::Kotlin | Self::Php | Self::Dotnet | Self::Go | Self::Rust => "localhost:8787",
         }
     }
 

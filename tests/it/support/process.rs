@@ -213,7 +213,7 @@ async fn line_with(mut pipe: watch::Receiver<Vec<u8>>, words: &str) -> String {
 }
 
 /// What comes out of a pipe, read until its end by a thread of its own.
-fn collected(mut pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<u8>> {
+pub fn collected(mut pipe: impl Read + Send + 'static) -> watch::Receiver<Vec<u8>> {
     let (sender, receiver) = watch::channel(Vec::new());
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
