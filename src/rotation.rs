@@ -8,7 +8,8 @@
 //! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
 //! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), what is
 //! written down of a rotation ([`report`]).
-//! Effects: keeping the journal on a disk ([`journal::disk`]), calls to the provider ([`provider`]), delivery of a new
+//! Which deploy has which ([`lineage`]). The same for key pairs of applications is [`keypair`].
+//! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk ([`journal::disk`]), calls to the provider ([`provider`]), delivery of a new
 //! file ([`sinks`]), values of single commands that the provider may or may not know yet ([`staged`]).
 //!
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
@@ -30,13 +31,16 @@ pub mod audit;
 pub mod drift;
 pub mod effect;
 pub mod evidence;
+pub mod fleet;
 pub mod halt;
 pub mod journal;
 pub mod keypair;
+pub mod lineage;
 pub mod machine;
 pub mod plan;
 pub mod provider;
 pub mod report;
+pub mod runner;
 pub mod sinks;
 pub mod slots;
 pub mod staged;

@@ -19,6 +19,7 @@ use crate::secret::{Revision, SecretId};
 use crate::vonage::hosts::Host;
 
 pub mod disk;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -189,6 +190,16 @@ impl Kept for Journal {
 }
 
 impl Journal {
+    /// Whether there is nothing left to do: what is kept is for the next rotation.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
+
+    /// Whether nothing was decided yet.
+    pub fn is_at_the_beginning(&self) -> bool {
+        matches!(self.state, State::Check)
+    }
+
     /// As text.
     pub fn to_text(&self) -> Zeroizing<String> {
         text_of(self)

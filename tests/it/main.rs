@@ -29,6 +29,7 @@ mod promise; // load while secrets rotate: none failed, none sent twice
 mod recipes; // what apps are told, by SDK
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod rotate;
 mod rotation; // a rotation cut short anywhere cuts nobody off
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
