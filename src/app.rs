@@ -27,6 +27,7 @@ use crate::tokens::{TokenError, Tokens};
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
 mod operations;
+mod rotations;
 
 pub use operations::LostLines;
 
@@ -145,6 +146,7 @@ impl App {
         let alarm = Arc::new(Alarm::default());
         tasks.spawn(prober::run(Arc::clone(&store), Arc::clone(&upstream), Arc::clone(&metrics), Arc::clone(&alarm)));
         let proxy = Arc::new(Proxy::new(&settings, Arc::clone(&store), reload.clone(), Arc::clone(&upstream), Arc::clone(&metrics), alarm));
+        let rounds = rotations::start(&settings, &surroundings.proxy, &upstream, &store, &mut tasks)?;
         let parts = Parts {
             file: settings.credentials.file.clone(),
             reload,
@@ -156,6 +158,7 @@ impl App {
             observers: Arc::clone(&observers),
             doors: data.doors().into(),
             lost: surroundings.log_lines_dropped,
+            rounds,
         };
         let identity = Identity::new(clock::random(), clock::now());
         let backend = Arc::new(Backend { store, metrics, shutdown: shutdown.clone(), identity, operations: Box::new(parts) });

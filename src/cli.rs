@@ -25,6 +25,7 @@ mod operator;
 mod placeholders;
 pub mod report;
 mod run;
+mod schedule;
 mod secrets;
 mod status;
 mod subaccounts;
@@ -55,6 +56,8 @@ enum Command {
     Health(health::Arguments),
     /// List, make, import, revoke and audit secrets
     Secrets(secrets::Arguments),
+    /// Show which account is rotated when; pause and resume that
+    Schedule(schedule::Arguments),
     /// List and make subaccounts
     Subaccounts(subaccounts::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
@@ -91,6 +94,7 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Ca(arguments) => ca::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
         Command::Secrets(arguments) => secrets::execute(arguments),
+        Command::Schedule(arguments) => schedule::execute(arguments),
         Command::Subaccounts(arguments) => subaccounts::execute(arguments),
         Command::Demo(arguments) => demo::execute(arguments),
         Command::Placeholders(arguments) => placeholders::execute(arguments),

@@ -23,6 +23,11 @@
 //! - `vonage_sidecar_accounts`: accounts held
 //! - `vonage_sidecar_usable_secrets` {account}: secrets of the file that no host refuses
 //! - `vonage_sidecar_preferred_refused_seconds` {account}: how long the first secret of the file is refused, 0 if it is not
+//! - `vonage_sidecar_secret_age_seconds` {account}: age of the oldest live secret at Vonage, absent when it is not known
+//! - `vonage_sidecar_rotation_overdue` {account}: whether that is 90 % of `max_age` of its policy or more
+//! - `vonage_sidecar_secret_drift` {account}: secrets that changed behind the sidecar's back
+//! - `vonage_sidecar_rotation_step_seconds` {account, step}: how long a rotation under way is at its step
+//! - `vonage_sidecar_rotations_total` {outcome}: rotations that the sidecar ran by itself
 //! - `vonage_sidecar_retiring_secrets`: values held although they left the file
 //! - `vonage_sidecar_credentials_file_ok`: whether the last reading of the file could be used
 //! - `vonage_sidecar_credentials_last_good_age_seconds`: since the file could last be used, absent before
@@ -31,11 +36,10 @@
 //! - `vonage_sidecar_log_lines_dropped_total`: log lines lost because their reader was too slow
 //! - `vonage_sidecar_build_info` {version}: always 1
 
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -44,7 +48,11 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::vonage::hosts::Host;
 use crate::vonage::refusal::Verdict;
 
+mod rotations;
+mod scrape;
 mod tunnels;
+pub use rotations::{RotationOutcome, RotationScrape};
+pub use scrape::{AccountScrape, FileScrape, Scrape};
 pub use tunnels::TunnelOutcome;
 
 #[cfg(test)]
@@ -153,45 +161,6 @@ impl CallerSecret {
     }
 }
 
-/// What can be read off the process when the page is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct Scrape {
-    /// Number of the snapshot in use; 0 before the first.
-    pub generation: u64,
-    /// One entry for each account held.
-    pub accounts: Vec<AccountScrape>,
-    /// Values held although they left the file.
-    pub retiring: usize,
-    /// The credentials file.
-    pub file: FileScrape,
-    /// Open connections to Vonage: host, protocol, how many.
-    pub upstream: Vec<(Host, &'static str, u64)>,
-    /// Requests under way.
-    pub in_flight: u64,
-    /// Log lines lost so far.
-    pub log_lines_dropped: u64,
-}
-
-/// One account, as far as an alert needs it.
-#[derive(Debug, Clone)]
-pub struct AccountScrape {
-    /// Its key.
-    pub key: String,
-    /// Secrets of the file that no host refuses.
-    pub usable: usize,
-    /// How long the first secret of the file is refused; zero if it is not.
-    pub preferred_refused: Duration,
-}
-
-/// How reading the credentials file goes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct FileScrape {
-    /// 1 when the last reading could be used, else 0.
-    pub ok: u8,
-    /// How long since one could be used; none before the first.
-    pub last_good: Option<Duration>,
-}
-
 /// All counters of a process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -202,6 +171,7 @@ pub struct Metrics {
     fallbacks: Counters<1>,
     holds: Counters<1>,
     connects: Counters<1>,
+    rotations: Counters<1>,
     caller_secrets: Counters<1>,
     own_errors: Counters<1>,
     probes: Counters<1>,
@@ -232,6 +202,7 @@ impl Metrics {
             reloads: add(&mut registry, "reloads", "Readings of the credentials file, by outcome"),
             panics: add(&mut registry, "panics", "Bugs met: tasks that panicked"),
             connects: add(&mut registry, "connects", "What became of CONNECT on proxy listeners, by outcome"),
+            rotations: add(&mut registry, "rotations", "Rotations that the sidecar ran by itself, by outcome"),
             connections: add(&mut registry, "caller_connections", "Open connections of callers"),
             registry,
         };
@@ -240,6 +211,9 @@ impl Metrics {
         }
         for outcome in HoldOutcome::ALL {
             drop(metrics.holds.get_or_create(&[("outcome", outcome.label())]));
+        }
+        for outcome in RotationOutcome::ALL {
+            drop(metrics.rotations.get_or_create(&[("outcome", outcome.label())]));
         }
         for kind in CallerSecret::ALL {
             drop(metrics.caller_secrets.get_or_create(&[("kind", kind.label())]));
@@ -320,7 +294,7 @@ impl Metrics {
 
     /// The whole page: what was counted, then what was gathered.
     pub fn render(&self, scrape: &Scrape) -> String {
-        let gathered = gathered(scrape);
+        let gathered = scrape::gathered(scrape);
         let mut page = String::new();
         let written = encode_registry(&mut page, &self.registry)
             .and_then(|()| encode_registry(&mut page, &gathered))
@@ -340,37 +314,6 @@ fn duration(registry: &mut Registry) -> Histogram {
     let histogram = Histogram::new(DURATIONS);
     registry.register("request_duration_seconds", "From the head of a request to the head of its answer", histogram.clone());
     histogram
-}
-
-/// A registry of the moment: an account that is gone is gone from the page, too.
-fn gathered(scrape: &Scrape) -> Registry {
-    let mut registry = Registry::with_prefix(PREFIX);
-    add::<Gauge<u64, AtomicU64>>(&mut registry, "generation", "Number of the snapshot in use, 0 before the first").set(scrape.generation);
-    add::<Gauge<u64, AtomicU64>>(&mut registry, "accounts", "Accounts held").set(count(scrape.accounts.len()));
-    let usable: Family<[(&'static str, String); 1], Gauge<u64, AtomicU64>> =
-        add(&mut registry, "usable_secrets", "Secrets of the file that no host refuses");
-    let refused: Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>> =
-        add(&mut registry, "preferred_refused_seconds", "How long the first secret of the file is refused, 0 if it is not");
-    for account in &scrape.accounts {
-        usable.get_or_create(&[("account", account.key.clone())]).set(count(account.usable));
-        refused.get_or_create(&[("account", account.key.clone())]).set(account.preferred_refused.as_secs_f64());
-    }
-    add::<Gauge<u64, AtomicU64>>(&mut registry, "retiring_secrets", "Values held although they left the file").set(count(scrape.retiring));
-    add::<Gauge<u64, AtomicU64>>(&mut registry, "credentials_file_ok", "Whether the last reading of the credentials file could be used")
-        .set(u64::from(scrape.file.ok));
-    if let Some(age) = scrape.file.last_good {
-        add::<Gauge<f64, AtomicU64>>(&mut registry, "credentials_last_good_age_seconds", "Since the credentials file could last be used")
-            .set(age.as_secs_f64());
-    }
-    let upstream: Family<Labels<2>, Gauge<u64, AtomicU64>> = add(&mut registry, "upstream_connections", "Open connections to Vonage");
-    for (host, protocol, open) in &scrape.upstream {
-        upstream.get_or_create(&[("host", host.name()), ("protocol", protocol)]).set(*open);
-    }
-    add::<Gauge<u64, AtomicU64>>(&mut registry, "in_flight_requests", "Requests under way").set(scrape.in_flight);
-    registry.register("log_lines_dropped", "Log lines lost because their reader was too slow", ConstCounter::new(scrape.log_lines_dropped));
-    let build: Family<Labels<1>, Gauge> = add(&mut registry, "build_info", "The version, always 1");
-    build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
-    registry
 }
 
 fn count(items: usize) -> u64 {

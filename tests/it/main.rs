@@ -32,6 +32,7 @@ mod reload; // a new credentials file is used, whatever way it came; a bad one c
 mod rotation; // a rotation cut short anywhere cuts nobody off
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
+mod schedule; // who is looked at, told and rotated by the schedule
 mod schemes; // every kind of credential: tokens, parameters, paths, signatures
 mod sdks; // real SDKs, where they are installed
 mod secrets; // the commands that manage secrets

@@ -59,14 +59,7 @@ impl Disk {
 
     /// What was kept, if anything was.
     pub fn load(&self) -> Result<Option<Journal>, DiskError> {
-        let contents = match files::read(&self.path, LONGEST) {
-            Ok(contents) => contents,
-            Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let unusable = |cause| DiskError::Unusable { path: self.path.clone(), cause };
-        let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
-        Journal::parse(text).map(Some).map_err(unusable)
+        load(&self.path)
     }
 
     /// Keeps it, for good.
@@ -88,6 +81,28 @@ impl Disk {
         }
         Ok(())
     }
+}
+
+/// Where the journals of a `state_dir` are.
+pub fn journals(state_dir: &Path) -> PathBuf {
+    state_dir.join("journals")
+}
+
+/// What is kept of an account, without taking it from the process that is at it. A journal is replaced as a whole, so
+/// this is the last one that was saved.
+pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<Journal>, DiskError> {
+    load(&directory.join(format!("{account}.json")))
+}
+
+fn load(path: &Path) -> Result<Option<Journal>, DiskError> {
+    let contents = match files::read(path, LONGEST) {
+        Ok(contents) => contents,
+        Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
+    let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
+    Journal::parse(text).map(Some).map_err(unusable)
 }
 
 /// Takes the lock or fails at once. The file stays: removing it would let two processes hold two of the same name.
