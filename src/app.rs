@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::prove::prober::{self, Alarm};
 use crate::proxy::Proxy;
 use crate::proxy::listen::{Bound, Door, ListenError};
+use crate::rotation::report::Who;
 use crate::shutdown::Shutdown;
 use crate::tokens::{TokenError, Tokens};
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
@@ -44,6 +45,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// Log lines that were lost, as a question.
     pub log_lines_dropped: LostLines,
+    /// Who runs it, for the reports of rotations.
+    pub who: Who,
 }
 
 /// Why a sidecar cannot start.
@@ -146,7 +149,8 @@ impl App {
         let alarm = Arc::new(Alarm::default());
         tasks.spawn(prober::run(Arc::clone(&store), Arc::clone(&upstream), Arc::clone(&metrics), Arc::clone(&alarm)));
         let proxy = Arc::new(Proxy::new(&settings, Arc::clone(&store), reload.clone(), Arc::clone(&upstream), Arc::clone(&metrics), alarm));
-        let rounds = rotations::start(&settings, &surroundings.proxy, &upstream, &store, &mut tasks)?;
+        let around = rotations::Around { upstream: &upstream, store: &store, metrics: &metrics, admin: &admin };
+        let rounds = rotations::start(&settings, &surroundings.proxy, surroundings.who, &around, &mut tasks)?;
         let parts = Parts {
             file: settings.credentials.file.clone(),
             reload,

@@ -17,6 +17,7 @@ mod ca;
 mod check;
 mod columns;
 mod demo;
+mod drill;
 mod emulator;
 mod explain;
 mod health;
@@ -24,6 +25,7 @@ pub mod locate;
 mod operator;
 mod placeholders;
 pub mod report;
+mod rotate;
 mod run;
 mod schedule;
 mod secrets;
@@ -62,6 +64,10 @@ enum Command {
     Subaccounts(subaccounts::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
     Demo(demo::Arguments),
+    /// Replace the secret of an account, or of many, by a new one, on the evidence of every sidecar
+    Rotate(rotate::Arguments),
+    /// Make a secret, prove it and revoke it: measures the provider and switches nothing
+    Drill(drill::Arguments),
     /// Print what an app gets in place of credentials: options of its SDK, variables, a throw-away key
     Placeholders(placeholders::Arguments),
     /// Run a stateful imitation of Vonage on this machine
@@ -96,6 +102,8 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Secrets(arguments) => secrets::execute(arguments),
         Command::Schedule(arguments) => schedule::execute(arguments),
         Command::Subaccounts(arguments) => subaccounts::execute(arguments),
+        Command::Rotate(arguments) => rotate::execute(arguments),
+        Command::Drill(arguments) => drill::execute(arguments),
         Command::Demo(arguments) => demo::execute(arguments),
         Command::Placeholders(arguments) => placeholders::execute(arguments),
         Command::Emulator(arguments) => emulator::execute(arguments),

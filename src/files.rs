@@ -22,7 +22,7 @@ mod directory;
 mod lock;
 
 pub use directory::{list, private_directory, resolve};
-pub use lock::{Lock, lock};
+pub use lock::{Lock, lock, lock_file};
 
 /// A file that could not be read or written, and why.
 #[derive(Debug, thiserror::Error)]

@@ -85,6 +85,11 @@ pub struct InFlight {
 #[error("a request for {0} was given to a connection of {1}")]
 struct OtherHost(Host, Host);
 
+/// TLS as it is used to the provider, for those of our own that are asked over HTTP/1.1.
+pub fn client_tls(settings: &config::Upstream) -> Result<Arc<rustls::ClientConfig>, SetupError> {
+    tls::configuration(settings.ca_file.as_deref(), Http2::Off)
+}
+
 impl Upstream {
     /// Reads roots, proxy settings and replaced hosts. Connects to nobody.
     pub fn new(settings: &config::Upstream, timeouts: &config::Timeouts, environment: &ProxyEnvironment) -> Result<Arc<Self>, SetupError> {

@@ -54,6 +54,7 @@ pub(super) fn past(text: &str) -> Result<Duration, humantime::DurationError> {
 /// Everything that is needed.
 pub(super) struct Operator {
     pub(super) settings: Settings,
+    pub(super) upstream: Arc<Upstream>,
     pub(super) provider: Provider,
     pub(super) sinks: Sinks,
 }
@@ -70,9 +71,9 @@ pub(super) fn operate<T>(files: &Files, command: impl AsyncFnOnce(Operator) -> R
     run::runtime(1)?.block_on(async {
         let upstream: Arc<Upstream> = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings::proxy())
             .map_err(|error| Failure::could_not_run("the way to Vonage cannot be set up").caused_by(&error))?;
-        let provider = Provider::new(upstream, settings.rotation.host);
+        let provider = Provider::new(Arc::clone(&upstream), settings.rotation.host);
         let sinks = Sinks::of(&settings);
-        command(Operator { settings, provider, sinks }).await
+        command(Operator { settings, upstream, provider, sinks }).await
     })
 }
 

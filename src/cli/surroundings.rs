@@ -1,5 +1,9 @@
 //! What the environment says: the only place besides clap that reads it.
 
+use std::path::Path;
+
+use crate::files;
+use crate::rotation::report::Who;
 use crate::upstream::ProxyEnvironment;
 
 /// The proxy variables, upper case before lower case. An empty one counts as not set.
@@ -8,6 +12,18 @@ pub(super) fn proxy() -> ProxyEnvironment {
         https_proxy: first(&["HTTPS_PROXY", "https_proxy"]),
         all_proxy: first(&["ALL_PROXY", "all_proxy"]),
         no_proxy: first(&["NO_PROXY", "no_proxy"]),
+    }
+}
+
+/// Who runs this process, as far as the machine says.
+pub(super) fn who() -> Who {
+    const LONGEST: usize = 256;
+    let machine = files::read(Path::new("/proc/sys/kernel/hostname"), LONGEST);
+    let machine = machine.map(|contents| String::from_utf8_lossy(&contents.bytes).trim().to_owned());
+    Who {
+        user: first(&["USER", "LOGNAME"]).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+        machine: machine.unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Rotation {
     pub prove_for: Duration,
     /// How long no member may have used an old secret before it is revoked.
     pub soak: Duration,
+    /// How much older than the file of today the file of a sidecar may be that starts now: an old secret stays valid for
+    /// at least as long after a deploy.
+    pub overlap: Duration,
     /// How long a failing step is tried again before the rotation parks.
     pub give_up: Duration,
     /// How long an emergency waits for members.
@@ -87,8 +90,13 @@ pub struct Policy {
 impl Policy {
     /// Whether it is about this account.
     pub fn is_for(&self, account: &ApiKey) -> bool {
-        matches(self.accounts.as_bytes(), account.as_str().as_bytes())
+        is_match(&self.accounts, account)
     }
+}
+
+/// Whether a pattern, in which `*` stands for any letters, matches a key.
+pub fn is_match(pattern: &str, account: &ApiKey) -> bool {
+    matches(pattern.as_bytes(), account.as_str().as_bytes())
 }
 
 /// Whether a pattern with `*` matches a text.
@@ -212,6 +220,7 @@ impl Default for Rotation {
             host: Host::API,
             prove_for: Duration::from_secs(10),
             soak: Duration::from_secs(30),
+            overlap: Duration::ZERO,
             give_up: Duration::from_mins(1),
             deadline: Duration::from_mins(2),
             approve: Approve::First,

@@ -33,3 +33,15 @@ pub fn lock(path: &Path, patience: Duration) -> Result<Option<Lock>, FileError> 
         }
     }
 }
+
+/// Takes the lock of this file, which is made when it is missing; none when somebody else holds it. The file stays:
+/// removing it would let two processes hold two locks of the same name.
+pub fn lock_file(path: &Path) -> Result<Option<Lock>, FileError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|cause| FileError::system(path, "opened", cause))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Lock(File::from(file)))),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(cause) => Err(FileError::system(path, "locked", cause)),
+    }
+}

@@ -11,6 +11,8 @@ use super::{File, Item};
 use crate::secret::{ApiSecret, Revision, SecretId};
 use crate::vonage::hosts::Host;
 
+pub use crate::vonage::management::Listed;
+
 /// One thing to do. Each is safe to do again.
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -73,15 +75,6 @@ pub struct Deploy {
     pub items: Vec<Item>,
     /// The mark of this deploy.
     pub revision: Revision,
-}
-
-/// What the provider shows of a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its id.
-    pub id: SecretId,
-    /// When it was made; none when the date cannot be read.
-    pub created_at: Option<std::time::SystemTime>,
 }
 
 /// What came of an effect.

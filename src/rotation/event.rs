@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::halt::{End, Ending, Stuck};
-use crate::secret::ApiKey;
+use crate::secret::{ApiKey, Revision};
 
 /// The number of the format.
 const SCHEMA: u32 = 1;
@@ -50,7 +50,7 @@ pub enum Kind {
 
 impl Event {
     /// About the end of a run; none when nobody needs to be told: what a person took back, a drill.
-    pub fn of(end: &End, account: &ApiKey, rotation: &str, at: SystemTime) -> Option<Self> {
+    pub fn of(end: &End, account: &ApiKey, rotation: Option<&Revision>, at: SystemTime) -> Option<Self> {
         let (event, reason, remedy) = match end {
             End::Ended(Ending::Done | Ending::Removed) => (Kind::Done, end.to_string(), String::new()),
             End::Ended(Ending::Drilled | Ending::Aborted) => return None,
@@ -63,7 +63,7 @@ impl Event {
                 format!("vonage-sidecar rotate --account {account} --approve {id}"),
             ),
         };
-        Some(Self { rotation: Some(rotation.to_owned()), ..Self::about(event, account, at, reason, remedy) })
+        Some(Self { rotation: rotation.map(ToString::to_string), ..Self::about(event, account, at, reason, remedy) })
     }
 
     /// A secret is older than nine tenths of what is allowed.
@@ -100,7 +100,8 @@ mod tests {
     fn a_person_is_told_of_what_is_done_and_of_what_waits_for_a_person() {
         let account = ApiKey::parse("abcd1234").unwrap();
         let id = || SecretId::parse("id-1").unwrap();
-        let told = |end: End| Event::of(&end, &account, "r-1", SystemTime::UNIX_EPOCH);
+        let name = Revision::parse("r-1").unwrap();
+        let told = |end: End| Event::of(&end, &account, Some(&name), SystemTime::UNIX_EPOCH);
         for (end, word) in [
             (End::Ended(Ending::Done), "done"),
             (End::Ended(Ending::Removed), "done"),

@@ -48,6 +48,8 @@ pub struct Held {
     pub accepted_ago: Option<Duration>,
     /// What is believed of it.
     pub trust: Trust,
+    /// Requests that were answered with it.
+    pub served: u64,
 }
 
 /// What a sidecar believes of a secret.
@@ -131,6 +133,8 @@ struct Value {
     standing: std::collections::BTreeMap<String, String>,
     last_used_seconds: Option<f64>,
     last_accepted_seconds: Option<f64>,
+    #[serde(default)]
+    served: u64,
 }
 
 /// The contract that is read here.
@@ -168,6 +172,7 @@ impl From<Value> for Held {
             unused_for: value.last_used_seconds.map(|seconds| age(seconds).unwrap_or_default()),
             accepted_ago: value.last_accepted_seconds.and_then(age),
             trust: if doubted { Trust::Doubted } else { Trust::Trusted },
+            served: value.served,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::secret::{Revision, SecretId};
 use crate::vonage::hosts::Host;
 
 pub mod disk;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -170,6 +171,16 @@ pub enum Unusable {
 }
 
 impl Journal {
+    /// Whether there is nothing left to do: what is kept is for the next rotation.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
+
+    /// Whether nothing was decided yet.
+    pub fn is_at_the_beginning(&self) -> bool {
+        matches!(self.state, State::Check)
+    }
+
     /// As text.
     pub fn to_text(&self) -> Zeroizing<String> {
         // Every part has a form in JSON: keys are words, dates are after 1970.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Item;
 use super::effect::{Doing, Effect, Outcome};
-use super::evidence::Watch;
+use super::evidence::{Blocking, Watch};
 use super::halt::{End, Parked};
 use super::journal::{Entry, Fact, Journal, SCHEMA};
 use super::plan::Plan;
@@ -155,6 +155,20 @@ impl Machine {
     pub fn approve(&mut self, id: SecretId) {
         self.journal.approved.push(id);
         self.disk = Disk::Behind;
+    }
+
+    /// A person changes what the rotation is asked to do, or how patient it is.
+    pub fn amend(&mut self, change: impl FnOnce(&mut Plan)) {
+        let before = self.journal.plan.clone();
+        change(&mut self.journal.plan);
+        if self.journal.plan != before {
+            self.disk = Disk::Behind;
+        }
+    }
+
+    /// The sidecars that keep it waiting, as they were seen last.
+    pub fn waits_for(&self, now: Instant) -> Vec<Blocking> {
+        change::waits_for(&View { journal: &self.journal, seen: &self.seen, watch: &self.watch, now, entered: self.entered })
     }
 
     /// What to do next.

@@ -62,6 +62,14 @@ impl Notifier {
         command.err().into_iter().chain(hook.err()).collect()
     }
 
+    /// The same, when there is something to tell.
+    pub async fn tell_if(&self, event: Option<&Event>) -> Vec<NotTold> {
+        match event {
+            Some(event) => self.tell(event).await,
+            None => Vec::new(),
+        }
+    }
+
     /// The same, with what went wrong in the log.
     pub async fn tell_and_log(&self, event: &Event) {
         for error in self.tell(event).await {

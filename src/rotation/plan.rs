@@ -95,7 +95,7 @@ pub enum Approve {
 
 impl Plan {
     /// Acceptances in a row, and the time that they must span: one is enough when there is no time.
-    pub(super) fn proof(&self) -> (u32, Duration) {
+    pub(in crate::rotation) fn proof(&self) -> (u32, Duration) {
         match self.mode {
             Mode::Rotate | Mode::Drill => (self.prove_times.max(1), self.prove_for),
             Mode::Emergency(_) => (1, Duration::ZERO),

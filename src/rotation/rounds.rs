@@ -174,8 +174,12 @@ impl Rounds {
 
     /// Says that this sidecar may not rotate.
     pub fn unfit(&self, why: &place::Unfit) {
-        tracing::error!(error = %why, remedy = why.remedy(), "this sidecar does not rotate by itself");
-        self.known().standing = Standing::Unfit(format!("{why}; {}", why.remedy()));
+        let standing = Standing::Unfit(format!("{why}; {}", why.remedy()));
+        let mut known = self.known();
+        if known.standing != standing {
+            tracing::error!(error = %why, remedy = why.remedy(), "this sidecar does not rotate by itself");
+            known.standing = standing;
+        }
     }
 
     async fn first_wait(&self) {

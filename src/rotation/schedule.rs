@@ -196,6 +196,13 @@ pub fn turn(subjects: &[Subject<'_>], last: Option<SystemTime>, now: SystemTime)
     next.min().map_or(Turn::Nothing, Turn::Wait)
 }
 
+/// Every account that is due, the most urgent first.
+pub fn all_due(subjects: &[Subject<'_>], now: SystemTime) -> Vec<ApiKey> {
+    let mut due: Vec<&Subject<'_>> = subjects.iter().filter(|subject| subject.due(now) == Due::Now).collect();
+    due.sort_by_key(|subject| subject.urgency());
+    due.into_iter().map(|subject| subject.account.clone()).collect()
+}
+
 fn retry_after(policy: &Policy, times: u32) -> Duration {
     (policy.every / PART).min(LONGEST_FIRST_RETRY) * (1 << times.saturating_sub(1).min(MOST_DOUBLINGS))
 }

@@ -23,6 +23,7 @@ use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision};
 
 mod command;
 mod target;
+mod turn;
 
 /// What is to be delivered.
 #[derive(Debug, Clone)]
@@ -85,6 +86,9 @@ pub enum NotDelivered {
     /// What was written is not there any more, or it changes all the time.
     #[error("{path} was overwritten by somebody else", path = .0.display())]
     Overwritten(PathBuf),
+    /// It went everywhere, and the credentials file does not show it.
+    #[error("{path} does not show what was delivered", path = .0.display())]
+    NotArrived(PathBuf),
     /// The program could not be started.
     #[error("{0} cannot be started: {1}")]
     NotStarted(String, std::io::Error),
@@ -127,6 +131,9 @@ impl NotDelivered {
             Self::Locked(_) => "wait until the other rotation has ended, then run it again",
             Self::Moved(..) => "let one tool at a time write the file; look at it, then run it again",
             Self::Overwritten(_) => "find out who else writes the file, then run it again",
+            Self::NotArrived(_) => {
+                "when nothing else writes it, name it in [[rotation.sinks.file]]; when something does, find out why it has not, then run it again"
+            }
             Self::NotStarted(..) => "name the program with its path in [[rotation.sinks.command]]",
             Self::Hung(..) => "raise its timeout, or find out what it waits for",
             Self::Failed(..) => "mend what it says, then run it again",
@@ -148,6 +155,8 @@ pub struct Current {
 pub struct Sinks {
     credentials: PathBuf,
     modes: Modes,
+    state_dir: PathBuf,
+    /// The credentials file itself comes last: what it shows has arrived everywhere else.
     all: Vec<Sink>,
 }
 
@@ -164,7 +173,8 @@ impl Sinks {
         if sinks.is_empty() {
             sinks.push(Sink::File { path: credentials.clone(), scope: Scope::Own });
         }
-        Self { credentials, modes: settings.credentials.modes, all: sinks }
+        sinks.sort_by_key(Sink::is_own);
+        Self { credentials, modes: settings.credentials.modes, state_dir: settings.rotation.state_dir.clone(), all: sinks }
     }
 
     /// The same credentials, but a new file goes to this one alone.
@@ -199,8 +209,7 @@ impl Sinks {
         tried
     }
 
-    /// Delivers to every sink in order, and ends at the first that fails. To do it again is safe.
-    pub async fn deliver(&self, delivery: &Delivery) -> Result<(), NotDelivered> {
+    async fn deliver_now(&self, delivery: &Delivery) -> Result<(), NotDelivered> {
         let delivery = Arc::new(delivery.clone());
         let (reader, source) = (self.clone(), Arc::clone(&delivery));
         let after = blocking(move || reader.after(&source)).await?;
@@ -250,6 +259,10 @@ impl Sinks {
 }
 
 impl Sink {
+    fn is_own(&self) -> bool {
+        matches!(self, Self::File { scope: Scope::Own, .. })
+    }
+
     /// In words.
     pub fn name(&self) -> String {
         match self {

@@ -15,6 +15,7 @@
 mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod commands; // check and explain: what they say and how they end
+mod compat; // what earlier releases wrote is read for ever
 mod config_files; // the files under config/ say what the code does
 mod demo; // the demo keeps what it shows
 mod deploy; // image, manifests, unit and compose file
@@ -29,6 +30,7 @@ mod promise; // load while secrets rotate: none failed, none sent twice
 mod recipes; // what apps are told, by SDK
 mod redaction; // no secret comes out, in any form
 mod reload; // a new credentials file is used, whatever way it came; a bad one changes nothing
+mod rotate;
 mod rotation; // a rotation cut short anywhere cuts nobody off
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain

@@ -20,6 +20,8 @@ pub struct Rotation {
     pub prove_for: Measure,
     /// How long an old one must rest.
     pub soak: Measure,
+    /// How much older the file of a new member may be.
+    pub overlap: Measure,
     /// How long a step is tried again.
     pub give_up: Measure,
     /// How long an emergency waits for members.

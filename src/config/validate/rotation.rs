@@ -14,6 +14,8 @@ use crate::vonage::hosts::{Host, Set};
 /// How long a command may take when nobody says so.
 const COMMAND: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_hours(24);
+/// How much older a file may be that reaches a new member of a fleet when nobody says so: the kubelet's longest.
+const OVERLAP: Duration = Duration::from_secs(90);
 /// More members than one rotation looks at.
 const MOST_MEMBERS: usize = 10_000;
 
@@ -28,6 +30,7 @@ pub(super) fn rotation(check: &mut Check<'_>, raw: &raw::Rotation, default: Rota
         host: host(check, &raw.host).unwrap_or(default.host),
         prove_for: check.wait_or_none("rotation.prove_for", &raw.prove_for, default.prove_for),
         soak: check.wait_or_none("rotation.soak", &raw.soak, default.soak),
+        overlap: check.wait_or_none("rotation.overlap", &raw.overlap, if raw.fleet.is_some() { OVERLAP } else { default.overlap }),
         give_up: check.wait("rotation.give_up", &raw.give_up, default.give_up),
         deadline: check.wait_or_none("rotation.deadline", &raw.deadline, default.deadline),
         approve: check

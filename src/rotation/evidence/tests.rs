@@ -15,7 +15,13 @@ fn start() -> Instant {
 }
 
 fn held(name: &str, unused_for: Option<u64>, accepted_ago: Option<u64>) -> Held {
-    Held { id: Some(id(name)), unused_for: unused_for.map(seconds), accepted_ago: accepted_ago.map(seconds), trust: Trust::Trusted }
+    Held {
+        id: Some(id(name)),
+        unused_for: unused_for.map(seconds),
+        accepted_ago: accepted_ago.map(seconds),
+        trust: Trust::Trusted,
+        served: 0,
+    }
 }
 
 /// A sidecar that has run for long, has the file, and has not used the old secret for a minute.

@@ -5,16 +5,11 @@
 //!
 //! Not here: what is in it ([`super::Journal`]). Two machines with a directory each are not kept apart by this.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
-
 use super::{Journal, Unusable};
-use crate::files::{self, Failure, FileError};
+use crate::files::{self, Failure, FileError, Lock};
 use crate::secret::ApiKey;
 
 /// The longest journal: some hundred entries are far below it.
@@ -25,7 +20,7 @@ const LONGEST: usize = 4 << 20;
 pub struct Disk {
     path: PathBuf,
     /// Released by the system when the process ends, however it ends.
-    _lock: OwnedFd,
+    _lock: Lock,
 }
 
 /// A journal that cannot be kept.
@@ -50,8 +45,9 @@ pub enum DiskError {
 impl Disk {
     /// Takes the journal of an account, in a directory that is made when it is missing.
     pub fn open(directory: &Path, account: &ApiKey) -> Result<Self, DiskError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|cause| FileError::system(directory, "made", cause))?;
-        let lock = lock(&directory.join(format!("{account}.lock")))?;
+        files::private_directory(directory)?;
+        let path = directory.join(format!("{account}.lock"));
+        let lock = files::lock_file(&path)?.ok_or(DiskError::Locked(path))?;
         let disk = Self { path: directory.join(format!("{account}.json")), _lock: lock };
         disk.sweep(directory)?;
         Ok(disk)
@@ -103,17 +99,6 @@ fn load(path: &Path) -> Result<Option<Journal>, DiskError> {
     let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
     Journal::parse(text).map(Some).map_err(unusable)
-}
-
-/// Takes the lock or fails at once. The file stays: removing it would let two processes hold two of the same name.
-fn lock(path: &Path) -> Result<OwnedFd, DiskError> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|cause| FileError::system(path, "opened", cause))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(DiskError::Locked(path.to_path_buf())),
-        Err(cause) => Err(FileError::system(path, "locked", cause).into()),
-    }
 }
 
 #[cfg(test)]

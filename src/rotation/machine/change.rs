@@ -11,7 +11,7 @@ use super::state::{Change, Goes, State, Then};
 use super::steps::{Move, Need, View, go, milliseconds, stuck};
 use crate::credentials::Keep;
 use crate::rotation::effect::{Deploy, Effect};
-use crate::rotation::evidence::{Gate, Question};
+use crate::rotation::evidence::{Blocking, Gate, Question};
 use crate::rotation::halt::{End, Ending, Parked, Stuck};
 use crate::rotation::journal::Fact;
 use crate::rotation::plan::{Approve, Fleet, Mode};
@@ -207,6 +207,26 @@ fn gate(view: &View<'_>, change: &Change, soak: Soak) -> Need<Option<usize>> {
     };
     let limit = plan.patience + if soak == Soak::Yes { shortest_soak(view) } else { Duration::ZERO };
     Err(if view.waited() < limit { Move::Rest(plan.poll) } else { Move::Over(End::Parked(otherwise)) })
+}
+
+/// Who keeps the gate shut.
+pub(super) fn waits_for(view: &View<'_>) -> Vec<Blocking> {
+    let (change, soak) = match &view.journal.state {
+        State::Converge(change) => (change, Soak::No),
+        State::Soak(change) | State::Revoke(change) => (change, Soak::Yes),
+        State::Check
+        | State::Create(_)
+        | State::Prove(_)
+        | State::Deploy(_)
+        | State::Tidy(_)
+        | State::Verify(_)
+        | State::Report { .. }
+        | State::Ended { .. } => return Vec::new(),
+    };
+    match view.watch.gate(&question(change, 0, soak, view.journal.plan.soak), view.now) {
+        Gate::Shut { on, ask: _ } if view.journal.plan.fleet != Fleet::Unwatched => on,
+        Gate::Shut { .. } | Gate::WithoutIds(_) | Gate::Open(_) | Gate::Nobody | Gate::TooFew(_) => Vec::new(),
+    }
 }
 
 fn question(change: &Change, expect: usize, soak: Soak, span: Duration) -> Question<'_> {

@@ -123,6 +123,7 @@ impl Calm {
             unused_for: None,
             accepted_ago: Some(Duration::ZERO),
             trust: Trust::Trusted,
+            served: 0,
         };
         let secrets = self.file.items.iter().map(held).collect();
         let revision = self.file.revision.clone();

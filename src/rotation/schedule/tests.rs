@@ -154,6 +154,7 @@ fn one_under_way_comes_before_all_others_and_nothing_due_is_waited_for() {
     let subjects: Vec<Subject<'_>> =
         [&older, &under_way].into_iter().filter_map(|seen| Subject::of(seen, &policies, Tried::Well, midnight())).collect();
     assert_eq!(turn(&subjects, None, midnight()), Turn::Rotate(under_way.account.clone()));
+    assert_eq!(all_due(&subjects, midnight()), [under_way.account.clone(), older.account.clone()]);
     let (early, late) = (old(20), seen("other", &[(10 * DAYS, Keep::No)]));
     let subjects: Vec<Subject<'_>> =
         [&early, &late].into_iter().filter_map(|seen| Subject::of(seen, &policies, Tried::Well, midnight())).collect();

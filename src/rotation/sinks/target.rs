@@ -86,7 +86,7 @@ fn not_for_everybody(path: &Path, facts: &Facts) -> Result<(), NotDelivered> {
 }
 
 /// Whether the file holds what it should before the change: the expected values, or already those that are to come.
-fn as_expected(path: &Path, parsed: &Parsed, delivery: &Delivery, absent: &Absent) -> Result<(), NotDelivered> {
+pub(super) fn as_expected(path: &Path, parsed: &Parsed, delivery: &Delivery, absent: &Absent) -> Result<(), NotDelivered> {
     for (account, expected) in &delivery.expect {
         let moved = || NotDelivered::Moved(path.to_path_buf(), account.clone());
         match (parsed.accounts.iter().find(|entry| entry.key == *account), absent) {

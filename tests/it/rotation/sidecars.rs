@@ -144,6 +144,7 @@ impl Sidecar {
                 unused_for: known.and_then(|one| one.used).map(ago),
                 accepted_ago: known.and_then(|one| one.accepted).map(ago),
                 trust: if known.is_some_and(|one| one.doubted) { Trust::Doubted } else { Trust::Trusted },
+                served: 0,
             }
         });
         let secrets = secrets.collect();

@@ -171,6 +171,19 @@ impl Process {
         line_with(self.out.clone(), words).await
     }
 
+    /// Waits until it has printed so many lines, or has ended.
+    pub async fn prints_lines(&self, count: usize) {
+        let (mut out, mut ended) = (self.out.clone(), self.ended.clone());
+        let lines = |bytes: &Vec<u8>| bytes.split(|byte| *byte == b'\n').count() > count;
+        let either = async {
+            tokio::select! {
+                _printed = out.wait_for(lines) => {}
+                _over = ended.wait_for(Option::is_some) => {}
+            }
+        };
+        tokio::time::timeout(PATIENCE, either).await.expect("it neither printed nor ended");
+    }
+
     /// Everything it has written so far, to standard output and to standard error.
     pub fn written(&self) -> (Vec<u8>, Vec<u8>) {
         (self.out.borrow().clone(), self.err.borrow().clone())

@@ -1,0 +1,44 @@
+//! `vonage-sidecar drill`: makes a secret, proves it and revokes it, and switches nothing.
+//!
+//! It shows that a rotation would work, and measures how long this account's secrets take to be accepted and refused.
+
+use super::operator::{self, Files, key};
+use super::report::{self, Outcome};
+use super::rotate::{Patience, conclude, rotator, teller};
+use crate::rotation::runner::all::Pace;
+use crate::rotation::runner::drill;
+use crate::rotation::runner::terms::{Purpose, Terms};
+use crate::rotation::runner::{Order, Want};
+use crate::secret::ApiKey;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The API key of the account
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    account: ApiKey,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    patience: Patience,
+    /// One JSON document a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Drills.
+pub(super) fn execute(arguments: &Arguments) -> Outcome {
+    operator::operate(&arguments.files, async |operator| {
+        let state_dir = operator.settings.rotation.state_dir.clone();
+        let terms = Terms { purpose: Purpose::Drill, ..arguments.patience.terms() };
+        let order = Order { account: arguments.account.clone(), want: Want::Rotate, terms, approve: None };
+        let came = rotator(operator)?.rotate_all(vec![order], Pace::InTurn, &teller(arguments.json)).await;
+        let came = came.map_err(|error| super::rotate::not_run("nothing was done", &error))?;
+        let exit = conclude(&came)?;
+        let measured = drill::measured(&state_dir, &arguments.account);
+        report::notice(&format!(
+            "{}: accepted everywhere after {:?}, refused everywhere after {:?}; rotations of this account are as patient as that needs\n",
+            arguments.account, measured.accepted_after, measured.refused_after
+        ));
+        Ok(exit)
+    })
+}

@@ -1,0 +1,309 @@
+//! `vonage-sidecar rotate`: a new secret takes the place of the old one, and nobody who uses it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::operator::{self, Files, Operator, duration, key};
+use super::report::{self, Exit, Failure, Outcome};
+use super::surroundings;
+use crate::clock;
+use crate::config::rotation::is_match;
+use crate::rotation::halt::End;
+use crate::rotation::notify::Notifier;
+use crate::rotation::place;
+use crate::rotation::runner::all::{Came, Pace};
+use crate::rotation::runner::event::Told;
+use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
+use crate::rotation::runner::{NotRun, Order, Preview, Ran, Rotator, Tell, Want};
+use crate::rotation::schedule::{self, Subject, Tried};
+use crate::rotation::survey::Breadth;
+use crate::secret::{ApiKey, Malformed, SecretId};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
+    way: Way,
+    #[command(flatten)]
+    leak: Leak,
+    /// The secret with this id may be revoked, although this tool did not make it
+    #[arg(long, value_name = "ID", value_parser = id)]
+    approve: Option<SecretId>,
+    /// Revoke without the evidence of any sidecar
+    #[arg(long)]
+    no_fleet: bool,
+    /// One JSON document a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Forth, back, or nowhere.
+#[derive(Debug, clap::Args)]
+struct Way {
+    /// Look and say what would be done, and change nothing
+    #[arg(long, visible_alias = "plan", conflicts_with_all = ["resume", "abort", "approve"])]
+    dry_run: bool,
+    /// Only go on with a rotation that was begun; without one there is nothing to do
+    #[arg(long, conflicts_with = "abort")]
+    resume: bool,
+    /// Go back: the new secret is revoked and the old one stays
+    #[arg(long)]
+    abort: bool,
+}
+
+/// When a secret is known to others.
+#[derive(Debug, clap::Args)]
+struct Leak {
+    /// A secret is known to others: one proof, and the old one is revoked at the deadline, whoever has not followed
+    #[arg(long)]
+    emergency: bool,
+    /// The id of the secret that is known to others [default: any may be]
+    #[arg(long, value_name = "ID", value_parser = id, requires = "emergency")]
+    leaked: Option<SecretId>,
+    /// Money is being spent: wait for no sidecar
+    #[arg(long, requires = "emergency", conflicts_with = "deadline")]
+    revoke_first: bool,
+}
+
+/// Which accounts.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The API key of the account
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    account: Option<ApiKey>,
+    /// Every account of the credentials file, those that manage others last
+    #[arg(long)]
+    all: bool,
+    /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
+    #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency"])]
+    if_due: bool,
+    /// Every account whose key matches, `*` standing for any letters
+    #[arg(long = "match", value_name = "PATTERN")]
+    pattern: Option<String>,
+}
+
+/// How patient, in place of what the settings say.
+#[derive(Debug, clap::Args)]
+pub(super) struct Patience {
+    /// How long a new secret must be accepted everywhere
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    prove_for: Option<Duration>,
+    /// How long an old secret must have been unused
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    soak: Option<Duration>,
+    /// How much older the file of a sidecar may be that starts now
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    overlap: Option<Duration>,
+    /// How long a step that fails is tried again
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    give_up: Option<Duration>,
+    /// How long an emergency waits for sidecars
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    deadline: Option<Duration>,
+}
+
+impl Patience {
+    pub(super) fn terms(&self) -> Terms {
+        let Self { prove_for, soak, overlap, give_up, deadline } = *self;
+        Terms { prove_for, soak, overlap, give_up, deadline, ..Terms::default() }
+    }
+}
+
+/// The id of a secret, as an argument.
+fn id(text: &str) -> Result<SecretId, Malformed> {
+    SecretId::parse(text)
+}
+
+/// Rotates.
+pub(super) fn execute(arguments: &Arguments) -> Outcome {
+    operator::operate(&arguments.files, async |operator| {
+        let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
+        let rotator = rotator(operator)?;
+        if let Some(due) = due {
+            return rotate_due(arguments, &rotator, due).await;
+        }
+        let orders = orders(arguments, &rotator)?;
+        if arguments.way.dry_run {
+            return previewed(&rotator, &orders).await;
+        }
+        let came = rotator
+            .rotate_all(orders, Pace::SideBySide, &teller(arguments.json))
+            .await
+            .map_err(|error| not_run("nothing was done", &error))?;
+        conclude(&came)
+    })
+}
+
+/// The accounts that are due. Nobody is while the schedule pauses.
+async fn due(operator: &Operator) -> Result<Vec<ApiKey>, Failure> {
+    let rotation = &operator.settings.rotation;
+    if rotation.policies.is_empty() {
+        return Err(Failure::no("no policy says when a secret is due").hint("add a [[rotation.policy]] with max_age to sidecar.toml"));
+    }
+    if place::is_paused(&rotation.state_dir) {
+        report::notice("paused: `vonage-sidecar schedule resume` ends it\n");
+        return Ok(Vec::new());
+    }
+    let parsed = operator.held()?;
+    let seen = operator.survey().look(&parsed, Breadth::Held, |_| true).await;
+    let now = clock::wall();
+    for (account, why) in seen.iter().filter_map(|seen| Some((&seen.account, seen.listed.as_ref().err()?))) {
+        report::notice(&format!("{account} is not seen: {why}\n"));
+    }
+    let subjects: Vec<Subject<'_>> = seen.iter().filter_map(|seen| Subject::of(seen, &rotation.policies, Tried::Well, now)).collect();
+    let due = schedule::all_due(&subjects, now);
+    // What cannot be seen must not pass for what is in order.
+    if due.is_empty() && subjects.len() < seen.len() {
+        return Err(Failure::no("not every account can be seen").hint("vonage-sidecar secrets audit says more"));
+    }
+    Ok(due)
+}
+
+async fn rotate_due(arguments: &Arguments, rotator: &Rotator, due: Vec<ApiKey>) -> Outcome {
+    if due.is_empty() {
+        report::notice("nothing is due\n");
+        return Ok(Exit::Done);
+    }
+    let orders = wanted(arguments, due, Want::Rotate);
+    let came =
+        rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await.map_err(|error| not_run("nothing was done", &error))?;
+    conclude(&came)
+}
+
+/// Everything that a rotation needs.
+pub(super) fn rotator(operator: Operator) -> Result<Rotator, Failure> {
+    let made = Notifier::new(&operator.settings, &surroundings::proxy())
+        .and_then(|notifier| Rotator::new(operator.settings, operator.upstream, notifier, surroundings::who()));
+    made.map_err(|error| Failure::could_not_run("the way to sidecars cannot be set up").caused_by(&error))
+}
+
+fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failure> {
+    let Which { account, all: _, if_due: _, pattern } = &arguments.which;
+    let keys: Vec<ApiKey> = match (account, pattern) {
+        (Some(account), _) => vec![account.clone()],
+        (None, pattern) => {
+            let accounts = rotator.accounts().map_err(|error| not_run("nothing was done", &error))?;
+            let is_asked = |key: &ApiKey| pattern.as_ref().is_none_or(|pattern| is_match(pattern, key));
+            accounts.into_iter().map(|(key, _)| key).filter(is_asked).collect()
+        }
+    };
+    if keys.is_empty() {
+        return Err(Failure::no("the credentials file has no such account").hint("vonage-sidecar secrets audit lists those that it has"));
+    }
+    let want = match (arguments.way.resume, arguments.way.abort) {
+        (_, true) => Want::Abort,
+        (true, false) => Want::Resume,
+        (false, false) => Want::Rotate,
+    };
+    Ok(wanted(arguments, keys, want))
+}
+
+fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
+    let mut terms = arguments.patience.terms();
+    if arguments.leak.emergency {
+        terms.purpose = Purpose::Emergency(arguments.leak.leaked.clone());
+    }
+    if arguments.leak.revoke_first {
+        terms.deadline = Some(Duration::ZERO);
+    }
+    if arguments.no_fleet {
+        terms.witnesses = Witnesses::Nobody;
+    }
+    let order = |account| Order { account, want, terms: terms.clone(), approve: arguments.approve.clone() };
+    keys.into_iter().map(order).collect()
+}
+
+/// Prints what happens, while it happens.
+pub(super) fn teller(json: bool) -> Tell {
+    Arc::new(move |told: &Told| {
+        let line = if json {
+            serde_json::to_string(told).unwrap_or_default()
+        } else if told.event.is_for_people() {
+            told.to_string()
+        } else {
+            return;
+        };
+        // A reader that is gone must not end a rotation that is under way.
+        let _unheard = report::data(&format!("{line}\n"));
+    })
+}
+
+async fn previewed(rotator: &Rotator, orders: &[Order]) -> Outcome {
+    let mut exit = Exit::Done;
+    for order in orders {
+        let account = &order.account;
+        match rotator.preview(order).await.map_err(|error| not_run("nothing was looked at", &error))? {
+            Preview::Would(journal) => {
+                for entry in &journal.trail {
+                    report::data(&format!("{account} {}\n", entry.fact))?;
+                }
+                report::data(&format!("{account} would go on with: {}\n", journal.state.word()))?;
+            }
+            Preview::End(end) => {
+                report::data(&format!("{account} {end}\n"))?;
+                exit = Exit::No;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What came of it all: a line for each account when there are several, and the first remedy.
+pub(super) fn conclude(came: &[(ApiKey, Came)]) -> Outcome {
+    if came.len() > 1 {
+        for (account, one) in came {
+            report::notice(&format!("{account}: {}\n", words(one)));
+        }
+    }
+    let Some((account, first)) = came.iter().find(|(_, one)| !one.is_done()) else {
+        for (account, _) in came.iter().filter(|(_, one)| matches!(one, Came::Ran(Ran::NothingBegun))) {
+            report::notice(&format!("{account}: there is no rotation to go on with\n"));
+        }
+        return Ok(Exit::Done);
+    };
+    let what = format!("the rotation of {account} is not done");
+    Err(match first {
+        Came::NotRun(error) => not_run(&what, error),
+        Came::Ran(Ran::Over(end)) => ended(&what, end),
+        Came::Ran(Ran::NothingBegun) => Failure::no(what),
+        Came::Waits(child) => Failure::no(what).because(format!("{child}, which it manages, is not done")),
+    })
+}
+
+fn words(came: &Came) -> String {
+    match came {
+        Came::Ran(Ran::Over(end)) => end.to_string(),
+        Came::Ran(Ran::NothingBegun) => "there is no rotation to go on with".to_owned(),
+        Came::NotRun(error) => error.to_string(),
+        Came::Waits(child) => format!("not begun, since {child}, which it manages, is not done"),
+    }
+}
+
+fn ended(what: &str, end: &End) -> Failure {
+    let failure = Failure::no(what);
+    match end {
+        End::Ended(_) => failure,
+        End::Parked(parked) => failure.because(parked).hint(parked.remedy()),
+        End::Stuck(stuck) => failure.because(stuck).hint(stuck.remedy()),
+        End::AwaitingApproval(id) => failure
+            .because(format!("{id} was not made by this tool, and users of it that no sidecar serves cannot be seen"))
+            .hint(format!("when nobody else uses it, run the same command again with --approve {id}")),
+    }
+}
+
+pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
+    let failure = Failure::could_not_run(what).caused_by(error);
+    match error {
+        NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
+        NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
+        NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
+        NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
+        NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
+    }
+}

@@ -1,0 +1,222 @@
+//! Finds the sidecars that read the credentials file, and asks them.
+//!
+//! Invariants: the list is made anew at each look, and everybody seen before is asked as well; a list that cannot be
+//! made is a failure, never an empty list; each request has a limit of its own, and no more than [`AT_ONCE`] are under
+//! way; only a refused connection counts as nobody being there.
+//!
+//! Not here: who is on the list ([`roster`]), what answers prove (`evidence`).
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use rustls::ClientConfig;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::config::{self, Address, Settings};
+use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable};
+use crate::secret::{AccessToken, ApiKey};
+use crate::tokens::{TokenError, Tokens};
+use roster::{Member, Way};
+
+mod ask;
+pub mod roster;
+
+/// Members asked at once.
+const AT_ONCE: usize = 32;
+/// For one status.
+const STATUS: Duration = Duration::from_secs(5);
+/// For one proof, which makes a few calls to the provider.
+const PROOF: Duration = Duration::from_secs(30);
+/// For the command that tells about members.
+const COMMAND: Duration = Duration::from_secs(30);
+/// Proofs are spread: so long for each member, and no longer than this together.
+const SPREAD: Duration = Duration::from_millis(50);
+const LONGEST_SPREAD: Duration = Duration::from_secs(10);
+/// The most that a command may print.
+const LONGEST: usize = 64 << 20;
+
+/// Why there is no list of members.
+#[derive(Debug, thiserror::Error)]
+pub enum NoList {
+    /// The name has no addresses.
+    #[error("the name {0} of [rotation.fleet] cannot be looked up: {1}")]
+    Name(String, std::io::Error),
+    /// The command failed.
+    #[error("the command of [rotation.fleet] {0}")]
+    Command(String),
+    /// The token cannot be read.
+    #[error("the token of [rotation.fleet] cannot be read: {0}")]
+    Token(#[from] TokenError),
+}
+
+/// The sidecars that read one credentials file.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    sources: Sources,
+    tls: Arc<ClientConfig>,
+}
+
+/// How members are found.
+#[derive(Debug, Clone)]
+enum Sources {
+    /// Nobody says: the sidecar of the same settings, if it runs.
+    Own(String),
+    /// As `[rotation.fleet]` says.
+    Named(config::rotation::Fleet),
+}
+
+impl Fleet {
+    /// As the settings say; `tls` is for members with an `https` address.
+    pub fn of(settings: &Settings, tls: Arc<ClientConfig>) -> Self {
+        let sources = match &settings.rotation.fleet {
+            Some(fleet) => Sources::Named(fleet.clone()),
+            None => Sources::Own(own(settings.admin.address)),
+        };
+        Self { sources, tls }
+    }
+
+    /// The fewest that must be found.
+    pub fn expect(&self) -> usize {
+        match &self.sources {
+            Sources::Own(_) => 1,
+            Sources::Named(fleet) => fleet.expect,
+        }
+    }
+
+    /// Everybody of today's list and everybody of `also`, and what each says about the account.
+    pub async fn look(&self, account: &ApiKey, also: &[String]) -> Result<Vec<Sighting>, NoList> {
+        let token = self.token()?;
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let mut asking = JoinSet::new();
+        for (member, listing) in roster::everybody(self.listed().await?, also) {
+            let (permits, tls, token, account) = (Arc::clone(&permits), Arc::clone(&self.tls), token.clone(), account.clone());
+            asking.spawn(async move {
+                let _turn = permits.acquire_owned().await;
+                let answer = status(&member, &tls, token.as_ref(), &account).await;
+                (Sighting { name: member.name, listing, answer: Answer::Refuses }, answer)
+            });
+        }
+        let mut seen = Vec::new();
+        while let Some(asked) = asking.join_next().await {
+            let (sighting, answer) = asked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            let known = also.contains(&sighting.name);
+            match answer {
+                // It holds nothing of the account, so it has no say about it.
+                Said::NoAccount if !known => {}
+                // Nobody named it, and it never was there.
+                Said::Answer(Answer::Refuses) if !known && self.is_own() => {}
+                Said::Answer(Answer::Refuses) if self.is_own() => {
+                    seen.push(Sighting { listing: Listing::Left, answer: Answer::Refuses, ..sighting });
+                }
+                Said::NoAccount => seen.push(Sighting { answer: Answer::Silent(Unreadable::NoAccount.to_string()), ..sighting }),
+                Said::Answer(answer) => seen.push(Sighting { answer, ..sighting }),
+            }
+        }
+        seen.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(seen)
+    }
+
+    /// Asks members to try their secrets of the account, spread over a moment. What came of it shows in their status.
+    pub async fn prove(&self, account: &ApiKey, members: &[String]) -> Result<(), NoList> {
+        let token = self.token()?;
+        let spread = SPREAD.saturating_mul(u32::try_from(members.len()).unwrap_or(u32::MAX)).min(LONGEST_SPREAD);
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let mut asking = JoinSet::new();
+        for member in members.iter().map(|name| Member::at(name)) {
+            let (permits, tls, token) = (Arc::clone(&permits), Arc::clone(&self.tls), token.clone());
+            let path = format!("/prove?account={account}");
+            asking.spawn(async move {
+                let Way::Ask(target) = &member.way else { return };
+                tokio::time::sleep(clock::jitter(spread)).await;
+                let _turn = permits.acquire_owned().await;
+                let _shows_in_its_status = ask::exchange(target, &tls, token.as_ref(), Method::POST, &path, PROOF).await;
+            });
+        }
+        while asking.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    fn is_own(&self) -> bool {
+        matches!(self.sources, Sources::Own(_))
+    }
+
+    async fn listed(&self) -> Result<Vec<Member>, NoList> {
+        let fleet = match &self.sources {
+            Sources::Own(origin) => return Ok(vec![Member::at(origin)]),
+            Sources::Named(fleet) => fleet,
+        };
+        let mut found: Vec<Member> = fleet.members.iter().map(|origin| Member::at(origin)).collect();
+        if let Some(name) = &fleet.dns {
+            let addresses = tokio::net::lookup_host(name).await.map_err(|cause| NoList::Name(name.clone(), cause))?;
+            found.extend(addresses.map(|address| Member::at(&format!("http://{address}"))));
+        }
+        if !fleet.command.is_empty() {
+            let output = run(&fleet.command).await.map_err(NoList::Command)?;
+            let told = roster::told(&output).map_err(|line| NoList::Command(format!("printed no status document in line {line}")))?;
+            found.extend(told);
+        }
+        Ok(found)
+    }
+
+    /// Read at each look, since it may be replaced.
+    fn token(&self) -> Result<Option<AccessToken>, NoList> {
+        let Sources::Named(config::rotation::Fleet { token: Some(token), .. }) = &self.sources else { return Ok(None) };
+        Ok(Tokens::read(std::slice::from_ref(token))?.current().first().cloned())
+    }
+}
+
+/// The address at which a sidecar of these settings answers on this machine.
+fn own(address: Address) -> String {
+    match address {
+        Address::Localhost { port } => format!("http://localhost:{port}"),
+        Address::Ip(address) if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
+        Address::Ip(address) => format!("http://{address}"),
+    }
+}
+
+/// What one member says.
+enum Said {
+    Answer(Answer),
+    NoAccount,
+}
+
+async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessToken>, account: &ApiKey) -> Said {
+    let read = |text: &[u8]| match Look::parse(text, account) {
+        Ok(look) => Said::Answer(Answer::Look(look)),
+        Err(Unreadable::NoAccount) => Said::NoAccount,
+        Err(unreadable @ (Unreadable::Malformed(_) | Unreadable::Newer(_))) => Said::Answer(Answer::Silent(unreadable.to_string())),
+    };
+    match &member.way {
+        Way::Told(document) => read(document),
+        Way::Gone => Said::Answer(Answer::Refuses),
+        Way::Ask(target) => match ask::exchange(target, tls, token, Method::GET, "/status", STATUS).await {
+            Ok((StatusCode::OK, body)) => read(&body),
+            Ok((StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _)) => {
+                Said::Answer(Answer::Silent("it wants another token than that of [rotation.fleet]".to_owned()))
+            }
+            Ok((status, _)) => Said::Answer(Answer::Silent(format!("it answers {status} to GET /status"))),
+            Err(ask::Unheard::Refused) => Said::Answer(Answer::Refuses),
+            Err(unheard) => Said::Answer(Answer::Silent(unheard.to_string())),
+        },
+    }
+}
+
+/// What a command prints.
+async fn run(words: &[String]) -> Result<Bytes, String> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(Bytes::new()) };
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let ended = tokio::time::timeout(COMMAND, command.output()).await;
+    match ended {
+        Err(_) => Err(format!("did not end within {} seconds", COMMAND.as_secs())),
+        Ok(Err(cause)) => Err(format!("cannot be started: {cause}")),
+        Ok(Ok(output)) if !output.status.success() => Err(format!("ended with {}", output.status)),
+        Ok(Ok(output)) if output.stdout.len() > LONGEST => Err("printed too much".to_owned()),
+        Ok(Ok(output)) => Ok(output.stdout.into()),
+    }
+}

@@ -1,0 +1,301 @@
+//! Runs rotations: drives the machine, does what it asks for, tells what happens.
+//!
+//! [`Rotator::rotate`] is the one entry, for the command and for whoever else decides that a rotation is due. It begins
+//! one, or goes on with the one whose journal is there.
+//!
+//! Invariants: the journal of an account is held by one process at a time, for as long as it runs; nothing is decided
+//! here that the machine decides; whatever fails is told to the machine as a failure, never as an answer.
+//!
+//! Not here: how an effect is done ([`perform`]), what is told ([`event`]), what is asked for ([`terms`]), what is
+//! written down at the end ([`summary`]), several accounts ([`all`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::credentials::file::Parsed;
+use crate::rotation::event as somebody;
+use crate::rotation::fleet::Fleet;
+use crate::rotation::halt::{End, Stuck};
+use crate::rotation::journal::Journal;
+use crate::rotation::journal::disk::{self, Disk, DiskError};
+use crate::rotation::machine::abort::Refused;
+use crate::rotation::machine::{Chance, Machine, Next, Now, Start};
+use crate::rotation::notify::Notifier;
+use crate::rotation::plan::{self, Plan};
+use crate::rotation::provider::Provider;
+use crate::rotation::report::Who;
+use crate::rotation::sinks::{NotDelivered, Sinks};
+use crate::secret::{ApiKey, ApiSecret, Revision, SecretId};
+use crate::upstream::{SetupError, Upstream, client_tls};
+use crate::vonage::policy;
+use event::{Event, Told};
+use perform::Performer;
+use terms::Terms;
+
+pub mod all;
+pub mod drill;
+pub mod event;
+mod perform;
+pub mod summary;
+pub mod terms;
+
+/// Who hears what happens.
+pub type Tell = Arc<dyn Fn(&Told) + Send + Sync>;
+
+/// The journal keeps the value of the last secret for so long after the end, unless the file does not hold it.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// Everything that rotations of one credentials file share.
+#[derive(Debug, Clone)]
+pub struct Rotator {
+    settings: Arc<Settings>,
+    upstream: Arc<Upstream>,
+    provider: Provider,
+    sinks: Sinks,
+    fleet: Fleet,
+    notifier: Notifier,
+    who: Who,
+}
+
+/// What is asked for one account.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The account.
+    pub account: ApiKey,
+    /// What to do.
+    pub want: Want,
+    /// What the command says on top of the settings.
+    pub terms: Terms,
+    /// A secret that may be revoked, on the word of a person.
+    pub approve: Option<SecretId>,
+}
+
+/// What to do with an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Begin, or go on with what was begun.
+    Rotate,
+    /// Only go on with what was begun.
+    Resume,
+    /// Go back.
+    Abort,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// A run of a rotation ended like this.
+    Over(End),
+    /// There was none to go on with, or to go back from.
+    NothingBegun,
+}
+
+/// Why there was no run. Nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRun {
+    /// The journal.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The credentials file.
+    #[error(transparent)]
+    Credentials(#[from] NotDelivered),
+    /// The file does not hold the account.
+    #[error("the credentials file has no account {0}")]
+    NoSuchAccount(ApiKey),
+    /// It cannot be called off.
+    #[error(transparent)]
+    NoWayBack(#[from] Refused),
+    /// The way to the provider, or to members, cannot be set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+}
+
+/// What a rotation would begin with.
+#[derive(Debug)]
+pub enum Preview {
+    /// The next step that changes something, with the facts that lead to it.
+    Would(Box<Journal>),
+    /// It would end here.
+    End(End),
+}
+
+impl Rotator {
+    /// For one credentials file. `who` runs it.
+    pub fn new(settings: Settings, upstream: Arc<Upstream>, notifier: Notifier, who: Who) -> Result<Self, SetupError> {
+        let provider = Provider::new(Arc::clone(&upstream), settings.rotation.host);
+        let fleet = Fleet::of(&settings, client_tls(&settings.upstream)?);
+        let sinks = Sinks::of(&settings);
+        Ok(Self { settings: Arc::new(settings), upstream, provider, sinks, fleet, notifier, who })
+    }
+
+    /// Rotates the secret of one account, up to an end of the run, and tells whom `[rotation.notify]` names how it ended.
+    pub async fn rotate(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
+        let ran = self.run(order, tell).await?;
+        if let Ran::Over(end) = &ran {
+            let journal = disk::peek(&self.journals(), &order.account)?;
+            let about = somebody::Event::of(end, &order.account, journal.as_ref().map(|journal| &journal.rotation), clock::wall());
+            for error in self.notifier.tell_if(about.as_ref()).await {
+                tell(&Told { at: clock::wall(), account: order.account.clone(), event: Event::NotTold { cause: error.to_string() } });
+            }
+        }
+        Ok(ran)
+    }
+
+    async fn run(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
+        let disk = Arc::new(Disk::open(&self.journals(), &order.account)?);
+        let left = disk.load()?;
+        let (begun, before) = match left {
+            Some(journal) if !journal.is_over() => (Some(journal), None),
+            before => (None, before),
+        };
+        let (machine, first) = match (begun, order.want) {
+            (Some(journal), _) => {
+                let resumed = Event::Resumed { rotation: journal.rotation.clone(), step: journal.state.word() };
+                (self.resume(journal, order)?, resumed)
+            }
+            (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
+            (None, Want::Rotate) => {
+                let start = self.start(order, before)?;
+                if let Some(end) = self.no_evidence(&start.plan).await {
+                    return Ok(Ran::Over(end));
+                }
+                let purpose = summary::purpose(&start.plan.mode);
+                (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
+            }
+        };
+        let performer = Performer::new(self, order.account.clone(), disk, Arc::clone(tell));
+        performer.tell(first);
+        Ok(Ran::Over(drive(machine, performer).await))
+    }
+
+    /// What a rotation would do first. Changes nothing.
+    pub async fn preview(&self, order: &Order) -> Result<Preview, NotRun> {
+        let start = self.start(order, None)?;
+        if let Some(end) = self.no_evidence(&start.plan).await {
+            return Ok(Preview::End(end));
+        }
+        let mut machine = Machine::begin(start, now());
+        let silent: Tell = Arc::new(|_| {});
+        let mut performer = Performer::dry(self, order.account.clone(), silent);
+        loop {
+            match machine.next(now(), &mut System) {
+                Next::Do(_) if !machine.journal().is_at_the_beginning() => return Ok(Preview::Would(Box::new(machine.journal().clone()))),
+                Next::Do(effect) => {
+                    let outcome = performer.perform(&effect, machine.journal()).await;
+                    machine.take(&effect, outcome, now());
+                }
+                Next::Wait(until) => tokio::time::sleep_until(until.into()).await,
+                Next::End(end) => return Ok(Preview::End(end)),
+            }
+        }
+    }
+
+    /// The accounts of the credentials file with the one that manages each, if any.
+    pub fn accounts(&self) -> Result<Vec<(ApiKey, Option<ApiKey>)>, NotRun> {
+        Ok(self.sinks.read()?.parsed.accounts.into_iter().map(|entry| (entry.key, entry.primary)).collect())
+    }
+
+    fn journals(&self) -> PathBuf {
+        disk::journals(&self.settings.rotation.state_dir)
+    }
+
+    fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
+        let mut machine = Machine::resume(journal, now());
+        machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline));
+        if let Some(id) = &order.approve {
+            machine.approve(id.clone());
+        }
+        if order.want == Want::Abort {
+            machine.abort(now(), &mut System)?;
+        }
+        Ok(machine)
+    }
+
+    fn start(&self, order: &Order, before: Option<Journal>) -> Result<Start, NotRun> {
+        let parsed = self.sinks.read()?.parsed;
+        let entry = parsed.accounts.iter().find(|entry| entry.key == order.account);
+        if entry.is_none() {
+            return Err(NotRun::NoSuchAccount(order.account.clone()));
+        }
+        let measured = drill::measured(&self.settings.rotation.state_dir, &order.account);
+        let plan = order.terms.plan(&order.account, &self.settings.rotation, self.fleet.expect(), measured);
+        let (made, latest) = before.map_or_else(Default::default, |journal| {
+            let latest = if is_settled(&journal, &parsed) { None } else { journal.latest };
+            (journal.made, latest)
+        });
+        Ok(Start { rotation: System.revision(), plan, made, latest })
+    }
+
+    /// Before anything is made: a rotation that could never revoke does not begin.
+    async fn no_evidence(&self, plan: &Plan) -> Option<End> {
+        match (&plan.fleet, &plan.mode) {
+            (plan::Fleet::Unwatched, _) | (_, plan::Mode::Drill | plan::Mode::Emergency(_)) => None,
+            (plan::Fleet::Watched { .. }, plan::Mode::Rotate) => match self.fleet.look(&plan.account, &[]).await {
+                Ok(seen) if seen.is_empty() => Some(End::Stuck(Stuck::NoEvidence)),
+                Ok(_) | Err(_) => None,
+            },
+        }
+    }
+}
+
+/// Whether the last secret needs not be remembered: the file has held it long enough.
+fn is_settled(journal: &Journal, parsed: &Parsed) -> bool {
+    let ended = journal.trail.last().map(|entry| entry.at);
+    let is_old = ended.is_some_and(|at| clock::wall().duration_since(at).is_ok_and(|age| age >= REMEMBERED));
+    let holds = |value: &ApiSecret| {
+        let accounts = parsed.accounts.iter().filter(|entry| entry.key == journal.plan.account);
+        accounts.flat_map(|entry| &entry.secrets).any(|item| item.value.same_as(value))
+    };
+    is_old && journal.latest.as_ref().is_some_and(|item| holds(&item.value))
+}
+
+/// Does what the machine asks for, in turn, until the end of the run.
+async fn drive(mut machine: Machine, mut performer: Performer) -> End {
+    loop {
+        match machine.next(now(), &mut System) {
+            Next::Do(effect) => {
+                let outcome = performer.perform(&effect, machine.journal()).await;
+                machine.take(&effect, outcome, now());
+                performer.tell_of(machine.journal());
+            }
+            Next::Wait(until) => {
+                performer.tell_waiting(&machine.waits_for(clock::now()));
+                tokio::time::sleep_until(until.into()).await;
+            }
+            Next::End(end) => {
+                performer.tell_end(&end);
+                return end;
+            }
+        }
+    }
+}
+
+fn now() -> Now {
+    Now { instant: clock::now(), date: clock::wall() }
+}
+
+/// Random values and marks from the operating system.
+#[derive(Debug)]
+struct System;
+
+impl Chance for System {
+    fn secret(&mut self) -> ApiSecret {
+        loop {
+            if let Some(value) = policy::make(&zeroize::Zeroizing::new(clock::random())) {
+                return value;
+            }
+        }
+    }
+
+    fn revision(&mut self) -> Revision {
+        loop {
+            let text = format!("{:032x}", u128::from_le_bytes(clock::random()));
+            if let Ok(revision) = Revision::parse(&text) {
+                return revision;
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a rotation is asked to do: the settings, what a drill measured, and what the command says on top.
+//!
+//! The command's word counts most, also for a rotation that another run began. Nothing that was measured makes a
+//! rotation less patient than the settings say.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::rotation::{Approve as Approving, Rotation};
+use crate::rotation::journal::span;
+use crate::rotation::plan::{Approve, Emergency, Fleet, Mode, Plan};
+use crate::secret::{ApiKey, SecretId};
+
+/// How long the provider, or a sidecar, may take to come to what is expected of it.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a revoked secret may go on being accepted.
+const REVOKE_LAG: Duration = Duration::from_mins(2);
+/// From one look at a single sidecar of this machine to the next, and at many.
+const POLL_ONE: Duration = Duration::from_millis(500);
+const POLL_MANY: Duration = Duration::from_secs(5);
+/// Acceptances that prove a secret: one each so long, within these bounds.
+const PROOF_EVERY: Duration = Duration::from_secs(1);
+const FEWEST_PROOFS: u32 = 3;
+const MOST_PROOFS: u32 = 20;
+
+/// What a command says on top of the settings. What is not there, it does not say.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// What for.
+    pub purpose: Purpose,
+    /// Whose evidence counts.
+    pub witnesses: Witnesses,
+    /// How long a new secret is proven.
+    pub prove_for: Option<Duration>,
+    /// How long an old one must have been unused.
+    pub soak: Option<Duration>,
+    /// How long both stay valid at least.
+    pub overlap: Option<Duration>,
+    /// How long what fails is tried again.
+    pub give_up: Option<Duration>,
+    /// How long an emergency waits for sidecars.
+    pub deadline: Option<Duration>,
+}
+
+/// What a command is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new secret takes the place of the old one.
+    #[default]
+    Rotate,
+    /// A new secret is made, measured and revoked.
+    Drill,
+    /// A secret is known to others; which, if that is known.
+    Emergency(Option<SecretId>),
+}
+
+/// Whose evidence counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Witnesses {
+    /// That of the sidecars of the settings.
+    #[default]
+    Fleet,
+    /// Nobody's, on the word of the operator.
+    Nobody,
+}
+
+/// What a drill measured of an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The longest until a host accepted a new secret.
+    #[serde(with = "span")]
+    pub accepted_after: Duration,
+    /// The longest until a host refused a revoked one.
+    #[serde(with = "span")]
+    pub refused_after: Duration,
+}
+
+impl Terms {
+    /// A new plan; `expect` is the fewest sidecars that must be found.
+    pub fn plan(&self, account: &ApiKey, settings: &Rotation, expect: usize, measured: Measured) -> Plan {
+        let prove_for = self.prove_for.unwrap_or_else(|| settings.prove_for.max(measured.accepted_after.saturating_mul(2)));
+        let mut plan = Plan {
+            account: account.clone(),
+            mode: Mode::Rotate,
+            fleet: Fleet::Watched { expect },
+            approve: match settings.approve {
+                Approving::First => Approve::First,
+                Approving::Always => Approve::Always,
+                Approving::Never => Approve::Never,
+            },
+            prove_times: proofs(prove_for),
+            prove_for,
+            soak: self.soak.unwrap_or_else(|| settings.soak.max(measured.refused_after.saturating_mul(2))),
+            overlap: settings.overlap,
+            poll: if settings.fleet.is_some() { POLL_MANY } else { POLL_ONE },
+            give_up: settings.give_up,
+            patience: PATIENCE,
+            revoke_lag: REVOKE_LAG,
+        };
+        if self.purpose == Purpose::Drill {
+            plan.mode = Mode::Drill;
+        }
+        self.amend(&mut plan, settings.deadline);
+        plan
+    }
+
+    /// Lets a plan follow what the command says. A drill stays one.
+    pub fn amend(&self, plan: &mut Plan, deadline: Duration) {
+        if self.witnesses == Witnesses::Nobody {
+            plan.fleet = Fleet::Unwatched;
+        }
+        if let Some(span) = self.prove_for {
+            (plan.prove_for, plan.prove_times) = (span, proofs(span));
+        }
+        plan.soak = self.soak.unwrap_or(plan.soak);
+        plan.overlap = self.overlap.unwrap_or(plan.overlap);
+        plan.give_up = self.give_up.unwrap_or(plan.give_up);
+        match (&self.purpose, &mut plan.mode) {
+            (Purpose::Emergency(leaked), Mode::Rotate | Mode::Emergency(_)) => {
+                plan.mode = Mode::Emergency(Emergency { leaked: leaked.clone(), deadline: self.deadline.unwrap_or(deadline) });
+            }
+            (Purpose::Emergency(_), Mode::Drill) | (Purpose::Rotate | Purpose::Drill, _) => {}
+        }
+    }
+}
+
+/// So many acceptances in a row over so long a time.
+fn proofs(span: Duration) -> u32 {
+    let times = span.as_millis().checked_div(PROOF_EVERY.as_millis()).unwrap_or_default();
+    u32::try_from(times).unwrap_or(MOST_PROOFS).saturating_add(1).clamp(FEWEST_PROOFS, MOST_PROOFS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(terms: &Terms, measured: Measured) -> Plan {
+        terms.plan(&ApiKey::parse("abcd1234").unwrap(), &Rotation::default(), 1, measured)
+    }
+
+    #[test]
+    fn a_drill_makes_a_rotation_more_patient_and_never_less() {
+        let slow = Measured { accepted_after: Duration::from_secs(20), refused_after: Duration::from_secs(40) };
+        let (usual, after) = (plan(&Terms::default(), Measured::default()), plan(&Terms::default(), slow));
+        assert_eq!((usual.prove_for, usual.soak), (Duration::from_secs(10), Duration::from_secs(30)));
+        assert_eq!((after.prove_for, after.soak), (Duration::from_secs(40), Duration::from_secs(80)));
+        let terms = Terms { prove_for: Some(Duration::from_secs(1)), ..Terms::default() };
+        assert_eq!(plan(&terms, slow).prove_for, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_leak_turns_a_rotation_that_is_under_way_into_an_emergency_and_leaves_a_drill_one() {
+        let emergency = Terms { purpose: Purpose::Emergency(None), deadline: Some(Duration::ZERO), ..Terms::default() };
+        let mut rotation = plan(&Terms::default(), Measured::default());
+        emergency.amend(&mut rotation, Duration::from_secs(120));
+        assert_eq!(rotation.mode, Mode::Emergency(Emergency { leaked: None, deadline: Duration::ZERO }));
+        let mut drill = plan(&Terms { purpose: Purpose::Drill, ..Terms::default() }, Measured::default());
+        emergency.amend(&mut drill, Duration::from_secs(120));
+        assert_eq!(drill.mode, Mode::Drill);
+        assert_eq!(plan(&emergency, Measured::default()).mode, rotation.mode);
+    }
+
+    #[test]
+    fn a_longer_proof_asks_more_often_within_bounds() {
+        let times = |seconds| proofs(Duration::from_secs(seconds));
+        assert_eq!([times(0), times(2), times(10), times(600)], [3, 3, 11, 20]);
+    }
+}
