@@ -89,8 +89,7 @@
 //!
 //! # What is not here
 //!
-//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. Anything that is not
-//! HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
+//! Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;
 pub mod app;

@@ -4,7 +4,7 @@
 //! changed. Ids and addresses of the provider and the sidecar of a test take the place of those that were recorded.
 #![expect(clippy::disallowed_methods, reason = "the files are read as they are, and those under test go away")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -28,7 +28,7 @@ fn releases() -> Vec<PathBuf> {
     found
 }
 
-fn text(release: &PathBuf, name: &str) -> String {
+fn text(release: &Path, name: &str) -> String {
     std::fs::read_to_string(release.join(name)).unwrap_or_else(|error| panic!("{} {name}: {error}", release.display()))
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 use vonage_sidecar::emulator::Options;
 
 use super::looks::{POLICY, sidecar};
+use crate::rotate::rig::{Host, one_account};
 use crate::secrets::rig::{Desk, KEY, OLD};
 use crate::support::caller::Caller;
 use crate::support::origin::Origin;
@@ -44,6 +45,17 @@ async fn a_program_is_told_once_that_a_secret_is_overdue() {
     tokio::time::timeout(PATIENCE, again).await.unwrap();
     assert_eq!(desk.text("told").lines().count(), 1);
     assert!(process.runs());
+}
+
+#[tokio::test]
+async fn a_program_is_told_which_revoke_waits_for_an_approval() {
+    let host = Host::with(Options::with_account(KEY, &[OLD]), &one_account(&[OLD]), "").await;
+    let settings = host.text("sidecar.toml");
+    host.home.write("sidecar.toml", &format!("{settings}{PROGRAM}"));
+    host.refuses(&format!("rotate --account {KEY}"), "made by this tool").await;
+    let told: Value = serde_json::from_str(&host.text("told")).unwrap();
+    assert_eq!((told["event"].as_str(), told["account"].as_str()), (Some("awaiting_approval"), Some(KEY)));
+    assert!(told["rotation"].is_string() && told["remedy"].as_str().unwrap().ends_with(&format!("--approve {}", host.old_id())), "{told}");
 }
 
 #[tokio::test]
