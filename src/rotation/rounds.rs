@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::audit::{Progress, Seen};
 use super::event::{Event, Kind};
 use super::halt::End;
-use super::journal::disk;
+use super::journal::disk::{Disk, journals};
 use super::notify::Notifier;
 use super::observed::{self, Observed, Stage};
 use super::place;
@@ -127,10 +127,10 @@ impl Rounds {
     /// Sees, for ever, where rotations under way are: those of this process and of others with the same `state_dir`.
     pub async fn watch_stages(self: Arc<Self>) {
         loop {
-            let (journals, accounts) = (disk::journals(&self.survey.state_dir), self.known().accounts.clone());
+            let (directory, accounts) = (journals(&self.survey.state_dir), self.known().accounts.clone());
             let peek = move || {
                 let stage = |observed: &Observed| {
-                    let journal = disk::peek(&journals, &observed.account).ok().flatten()?;
+                    let journal = Disk::peek(&directory, &observed.account).ok().flatten()?;
                     Some((observed.account.clone(), observed::stage(&journal)?))
                 };
                 accounts.iter().filter_map(stage).collect()

@@ -9,7 +9,6 @@
 //! Not here: how an effect is done ([`perform`]), what is told ([`event`]), what is asked for ([`terms`]), what is
 //! written down at the end ([`summary`]), several accounts ([`all`]).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::rotation::event as somebody;
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{End, Stuck};
 use crate::rotation::journal::Journal;
-use crate::rotation::journal::disk::{self, Disk, DiskError};
+use crate::rotation::journal::disk::{Disk, DiskError, journals};
 use crate::rotation::machine::abort::Refused;
 use crate::rotation::machine::{Chance, Machine, Next, Now, Start};
 use crate::rotation::notify::Notifier;
@@ -40,6 +39,7 @@ pub mod drill;
 pub mod event;
 mod perform;
 pub mod summary;
+pub mod survey;
 pub mod terms;
 
 /// Who hears what happens.
@@ -135,7 +135,7 @@ impl Rotator {
     pub async fn rotate(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
         let ran = self.run(order, tell).await?;
         if let Ran::Over(end) = &ran {
-            let journal = disk::peek(&self.journals(), &order.account)?;
+            let journal = Disk::peek(&journals(&self.settings.rotation.state_dir), &order.account)?;
             let about = somebody::Event::of(end, &order.account, journal.as_ref().map(|journal| &journal.rotation), clock::wall());
             for error in self.notifier.tell_if(about.as_ref()).await {
                 tell(&Told { at: clock::wall(), account: order.account.clone(), event: Event::NotTold { cause: error.to_string() } });
@@ -145,7 +145,7 @@ impl Rotator {
     }
 
     async fn run(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
-        let disk = Arc::new(Disk::open(&self.journals(), &order.account)?);
+        let disk = Arc::new(Disk::open(&journals(&self.settings.rotation.state_dir), &order.account)?);
         let left = disk.load()?;
         let (begun, before) = match left {
             Some(journal) if !journal.is_over() => (Some(journal), None),
@@ -198,13 +198,9 @@ impl Rotator {
         Ok(self.sinks.read()?.parsed.accounts.into_iter().map(|entry| (entry.key, entry.primary)).collect())
     }
 
-    fn journals(&self) -> PathBuf {
-        disk::journals(&self.settings.rotation.state_dir)
-    }
-
     fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
         let mut machine = Machine::resume(journal, now());
-        machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline));
+        machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect()));
         if let Some(id) = &order.approve {
             machine.approve(id.clone());
         }
@@ -262,7 +258,7 @@ async fn drive(mut machine: Machine, mut performer: Performer) -> End {
                 performer.tell_of(machine.journal());
             }
             Next::Wait(until) => {
-                performer.tell_waiting(&machine.waits_for(clock::now()));
+                performer.tell_waiting(machine.waits_for(clock::now()));
                 tokio::time::sleep_until(until.into()).await;
             }
             Next::End(end) => {

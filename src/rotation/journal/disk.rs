@@ -15,6 +15,11 @@ use crate::secret::ApiKey;
 /// The longest journal: some hundred entries are far below it.
 const LONGEST: usize = 4 << 20;
 
+/// Where journals are, below `state_dir`.
+pub fn journals(state_dir: &Path) -> PathBuf {
+    state_dir.join("journals")
+}
+
 /// The journal of one account, held for one process.
 #[derive(Debug)]
 pub struct Disk {
@@ -55,7 +60,12 @@ impl Disk {
 
     /// What was kept, if anything was.
     pub fn load(&self) -> Result<Option<Journal>, DiskError> {
-        load(&self.path)
+        read(&self.path)
+    }
+
+    /// What is kept of an account in a directory, without a lock: for looking alone.
+    pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<Journal>, DiskError> {
+        read(&directory.join(format!("{account}.json")))
     }
 
     /// Keeps it, for good.
@@ -79,18 +89,7 @@ impl Disk {
     }
 }
 
-/// Where the journals of a `state_dir` are.
-pub fn journals(state_dir: &Path) -> PathBuf {
-    state_dir.join("journals")
-}
-
-/// What is kept of an account, without taking it from the process that is at it. A journal is replaced as a whole, so
-/// this is the last one that was saved.
-pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<Journal>, DiskError> {
-    load(&directory.join(format!("{account}.json")))
-}
-
-fn load(path: &Path) -> Result<Option<Journal>, DiskError> {
+fn read(path: &Path) -> Result<Option<Journal>, DiskError> {
     let contents = match files::read(path, LONGEST) {
         Ok(contents) => contents,
         Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
