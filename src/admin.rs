@@ -15,10 +15,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::clock;
 use crate::credentials::Snapshot;
 use crate::credentials::store::Store;
 use crate::metrics::Metrics;
-use crate::secret::{AccessToken, ApiKey};
+use crate::secret::{AccessToken, ApiKey, ApplicationId};
 use crate::shutdown::Shutdown;
 use crate::vonage::hosts::Host;
 
@@ -46,8 +47,19 @@ pub trait Operations: Send + Sync {
     fn rotation(&self, now: Instant) -> status::rotation::Rotation;
     /// Reads the credentials file now and says what came of it.
     fn reload(&self) -> Pending<'_, status::Reload>;
-    /// Tries every secret of an account (of all accounts when there is none) with free calls.
-    fn prove(&self, account: Option<ApiKey>) -> Pending<'_, Vec<status::Proof>>;
+    /// Tries secrets and private keys with free calls.
+    fn prove(&self, whose: Proven) -> Pending<'_, Vec<status::Proof>>;
+}
+
+/// Whose secrets and private keys are tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// Everything that is held.
+    Everything,
+    /// The secrets of an account, and the keys of its applications.
+    Account(ApiKey),
+    /// The keys of an application.
+    Application(ApplicationId),
 }
 
 /// How reading the credentials file goes.
@@ -119,6 +131,7 @@ impl Backend {
         let facts = status::Facts {
             boot_id: self.identity.boot_id.clone(),
             uptime: now.saturating_duration_since(self.identity.started),
+            date: clock::wall(),
             draining: self.shutdown.is_draining(),
             reloads: self.operations.reloads(now),
             listeners: self.operations.listeners(),
@@ -178,7 +191,7 @@ mod tests {
 
     #[test]
     fn two_processes_have_two_names() {
-        let now = crate::clock::now();
+        let now = clock::now();
         assert_eq!(Identity::new([0, 0, 0, 0, 0, 0, 1, 255], now).boot_id, "00000000000001ff");
     }
 }

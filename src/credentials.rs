@@ -8,12 +8,12 @@
 //! Invariants: a snapshot is never changed after it was published; a value keeps its [`Uid`] for as long as it is
 //! held, whatever the file does around it; a generation is only a label.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use http::HeaderValue;
 
-use crate::jwt::Signer;
+use crate::jwt::{HandedOut, Signer};
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId, SignatureSecret};
 
 /// The version number of a published snapshot in this process, from 1. Says nothing in another process.
@@ -137,6 +137,8 @@ pub struct Application {
     pub place: Membership,
     /// What we think of its keys; survives reloads.
     pub opinion: Arc<store::Opinion>,
+    /// The tokens that clients of apps have of it; survives reloads.
+    pub handed_out: Arc<Mutex<HandedOut>>,
 }
 
 /// Everything held, at one generation.

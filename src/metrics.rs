@@ -22,6 +22,7 @@
 //! - `vonage_sidecar_generation`: number of the snapshot in use, 0 before the first
 //! - `vonage_sidecar_accounts`: accounts held
 //! - `vonage_sidecar_usable_secrets` {account}: secrets of the file that no host refuses
+//! - `vonage_sidecar_usable_private_keys` {application}: private keys of the file that no host refuses
 //! - `vonage_sidecar_preferred_refused_seconds` {account}: how long the first secret of the file is refused, 0 if it is not
 //! - `vonage_sidecar_secret_age_seconds` {account}: age of the oldest live secret at Vonage, absent when it is not known
 //! - `vonage_sidecar_rotation_overdue` {account}: whether that is 90 % of `max_age` of its policy or more
@@ -51,8 +52,9 @@ use crate::vonage::refusal::Verdict;
 mod rotations;
 mod scrape;
 mod tunnels;
+
 pub use rotations::{RotationOutcome, RotationScrape};
-pub use scrape::{AccountScrape, FileScrape, Scrape};
+pub use scrape::{AccountScrape, ApplicationScrape, FileScrape, Scrape};
 pub use tunnels::TunnelOutcome;
 
 #[cfg(test)]
@@ -314,10 +316,6 @@ fn duration(registry: &mut Registry) -> Histogram {
     let histogram = Histogram::new(DURATIONS);
     registry.register("request_duration_seconds", "From the head of a request to the head of its answer", histogram.clone());
     histogram
-}
-
-fn count(items: usize) -> u64 {
-    u64::try_from(items).unwrap_or(u64::MAX)
 }
 
 fn class(status: u16) -> &'static str {

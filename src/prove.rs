@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 
 use crate::clock;
-use crate::credentials::standing::{Lesson, Moved, Standing};
+use crate::credentials::standing::{Few, Lesson, Moved, Standing};
 use crate::credentials::{Basic, Keyring, Place, Uid};
 use crate::inject;
 use crate::jwt::Rights;
@@ -21,6 +21,7 @@ use crate::vonage::hosts::Host;
 use crate::vonage::probe;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
+pub mod clocks;
 pub mod flight;
 pub mod prober;
 
@@ -62,23 +63,50 @@ impl Proof {
 pub async fn ask(upstream: &Arc<Upstream>, keyring: &Keyring, uid: Uid, host: Host) -> Proof {
     let (Some(call), Some(item)) = (free_call(keyring, host), keyring.item(uid)) else { return Proof::NoFreeCall };
     let _in_use = item.usage.in_use();
-    let exchange = async {
-        let Some(header) = header(keyring, uid).await else { return Proof::NoFreeCall };
-        exchange(upstream, &header, scheme(keyring), host, call).await
-    };
-    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or(Proof::Unreachable("probe_timeout"))
+    tokio::time::timeout(PATIENCE, presented(upstream, keyring, uid, host, call)).await.unwrap_or(Proof::Unreachable("probe_timeout"))
+}
+
+/// A token whose time is over, or that was made by a clock that is wrong, is made again once.
+async fn presented(upstream: &Arc<Upstream>, keyring: &Keyring, uid: Uid, host: Host, call: &'static str) -> Proof {
+    let mut last = Proof::NoFreeCall;
+    for _try in 0..2 {
+        let Some(header) = header(keyring, uid).await else { break };
+        let (verdict, headers) = match exchange(upstream, &header, scheme(keyring), host, call).await {
+            Ok(answered) => answered,
+            Err(proof) => return proof,
+        };
+        let verdict = clocks::weigh(keyring, uid, verdict, &headers);
+        last = proof(verdict);
+        if verdict != Verdict::Stale {
+            break;
+        }
+        discard(keyring, uid, &header);
+    }
+    last
 }
 
 /// The same about a secret that may not be held yet.
 pub async fn ask_about(upstream: &Arc<Upstream>, secret: &Basic, host: Host) -> Proof {
     let Some(call) = probe::free_call(host, Scheme::Basic) else { return Proof::NoFreeCall };
-    let proof = tokio::time::timeout(PATIENCE, exchange(upstream, &secret.header, Scheme::Basic, host, call)).await;
-    proof.unwrap_or(Proof::Unreachable("probe_timeout"))
+    match tokio::time::timeout(PATIENCE, exchange(upstream, &secret.header, Scheme::Basic, host, call)).await {
+        Ok(Ok((verdict, _headers))) => proof(verdict),
+        Ok(Err(proof)) => proof,
+        Err(_) => Proof::Unreachable("probe_timeout"),
+    }
 }
 
 /// A free call that tells whether a value of this kind is accepted at `host`.
 pub fn free_call(keyring: &Keyring, host: Host) -> Option<&'static str> {
     probe::free_call(host, scheme(keyring))
+}
+
+/// The hosts at which a value of this kind is proven. There is no free call that takes a signature.
+pub fn hosts(keyring: &Keyring) -> &'static [Host] {
+    match keyring {
+        Keyring::Secrets(_) => &probe::PROVING,
+        Keyring::Keys(_) => &probe::PROVING_KEYS,
+        Keyring::Signatures(_) => &[],
+    }
 }
 
 /// How a proof presents a value of this kind.
@@ -102,15 +130,23 @@ async fn header(keyring: &Keyring, uid: Uid) -> Option<HeaderValue> {
     }
 }
 
-async fn exchange(upstream: &Arc<Upstream>, header: &HeaderValue, scheme: Scheme, host: Host, call: &'static str) -> Proof {
-    let connection = match upstream.connection(host).await {
-        Ok(connection) => connection,
-        Err(error) => return Proof::Unreachable(error.code()),
-    };
-    let answer = match connection.send(inject::own_get(host, call, header)).await {
-        Ok(answer) => answer,
-        Err(error) => return Proof::Unreachable(error.code()),
-    };
+fn discard(keyring: &Keyring, uid: Uid, header: &HeaderValue) {
+    let Keyring::Keys(application) = keyring else { return };
+    if let Some(slot) = application.keys.iter().find(|slot| slot.uid == uid) {
+        slot.value.discard(&Rights::default(), header);
+    }
+}
+
+/// The verdict on one free call and the headers of its answer; a proof that nobody could be asked when there is none.
+async fn exchange(
+    upstream: &Arc<Upstream>,
+    header: &HeaderValue,
+    scheme: Scheme,
+    host: Host,
+    call: &'static str,
+) -> Result<(Verdict, HeaderMap), Proof> {
+    let connection = upstream.connection(host).await.map_err(|error| Proof::Unreachable(error.code()))?;
+    let answer = connection.send(inject::own_get(host, call, header)).await.map_err(|error| Proof::Unreachable(error.code()))?;
     let path = call.split('?').next().unwrap_or(call);
     let endpoint = endpoints::lookup(Some(host.set()), &Method::GET, path).endpoint;
     let (head, body) = answer.into_parts();
@@ -121,6 +157,10 @@ async fn exchange(upstream: &Arc<Upstream>, header: &HeaderValue, scheme: Scheme
             Err(_) => refusal::judge(endpoint, scheme, head.status, &head.headers, Seen::Partial(&[])),
         },
     };
+    Ok((verdict, head.headers))
+}
+
+fn proof(verdict: Verdict) -> Proof {
     match verdict {
         Verdict::Accepted => Proof::Accepted,
         Verdict::Refused => Proof::Refused,
@@ -150,7 +190,7 @@ pub fn learn(keyring: &Keyring, uid: Uid, host: Host, lesson: Lesson, sent: Inst
     let now = clock::now();
     let opinion = keyring.opinion();
     let items = keyring.items();
-    let file: Vec<Uid> = items.iter().filter(|item| matches!(item.place, Place::File(_))).map(|item| item.uid).collect();
+    let file: Few<Uid> = items.clone().filter(|item| matches!(item.place, Place::File(_))).map(|item| item.uid).collect();
     let (moved, was_good) = {
         let mut standings = opinion.lock();
         let was_good = standings.standing(uid, host) == Standing::Good;
@@ -173,7 +213,7 @@ pub fn learn(keyring: &Keyring, uid: Uid, host: Host, lesson: Lesson, sent: Inst
             "standing moved"
         );
     }
-    let retires = items.iter().any(|item| item.uid == uid && matches!(item.place, Place::Retiring { .. }));
+    let retires = items.clone().any(|item| item.uid == uid && matches!(item.place, Place::Retiring { .. }));
     if retires && lesson != Lesson::Accepted { Learnt::RetiringRefused } else { Learnt::Noted }
 }
 

@@ -37,6 +37,7 @@ pub mod evidence;
 pub mod fleet;
 pub mod halt;
 pub mod journal;
+pub mod keypair;
 pub mod lineage;
 pub mod machine;
 pub mod mounts;
@@ -53,6 +54,7 @@ pub mod sinks;
 pub mod slots;
 pub mod staged;
 pub mod survey;
+mod tries;
 
 /// A secret of which both the value and the provider's id are known.
 #[derive(Debug, Clone, Serialize, Deserialize)]

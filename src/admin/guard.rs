@@ -11,7 +11,8 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::secret::{AccessToken, ApiKey};
+use super::Proven;
+use crate::secret::{AccessToken, ApiKey, ApplicationId};
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ pub(super) enum Call {
     Metrics,
     Status,
     Reload,
-    Prove(Option<ApiKey>),
+    Prove(Proven),
     Quit,
 }
 
@@ -71,7 +72,7 @@ pub(super) fn admit(surface: Surface, tokens: &[AccessToken], local: IpAddr, hea
         presents_a_token(&head.headers, tokens)?;
     }
     match row.call {
-        Call::Prove(_) => account_asked(head.uri.query()).map(Call::Prove),
+        Call::Prove(_) => proof_asked(head.uri.query()).map(Call::Prove),
         Call::Page | Call::Live | Call::Ready | Call::Started | Call::Metrics | Call::Status | Call::Reload | Call::Quit => {
             Ok(row.call.clone())
         }
@@ -101,7 +102,7 @@ static ROWS: [Row; 9] = [
     Row { path: "/metrics", method: Method::GET, observers: Access::Open, call: Call::Metrics },
     Row { path: "/status", method: Method::GET, observers: Access::Token, call: Call::Status },
     Row { path: "/reload", method: Method::POST, observers: Access::Never, call: Call::Reload },
-    Row { path: "/prove", method: Method::POST, observers: Access::Token, call: Call::Prove(None) },
+    Row { path: "/prove", method: Method::POST, observers: Access::Token, call: Call::Prove(Proven::Everything) },
     Row { path: "/quit", method: Method::POST, observers: Access::Never, call: Call::Quit },
 ];
 
@@ -161,15 +162,17 @@ fn bearer(header: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
 }
 
-fn account_asked(query: Option<&str>) -> Result<Option<ApiKey>, Denied> {
-    let mut asked = None;
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match (name.as_ref(), &asked) {
-            ("account", None) => asked = Some(ApiKey::parse(&value).map_err(|_| BAD_QUERY)?),
-            ("account", Some(_)) | (_, _) => return Err(BAD_QUERY),
-        }
-    }
-    Ok(asked)
+fn proof_asked(query: Option<&str>) -> Result<Proven, Denied> {
+    let mut asked = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let proven = match asked.next() {
+        None => Proven::Everything,
+        Some((name, value)) => match name.as_ref() {
+            "account" => Proven::Account(ApiKey::parse(&value).map_err(|_| BAD_QUERY)?),
+            "application" => Proven::Application(ApplicationId::parse(&value).map_err(|_| BAD_QUERY)?),
+            _ => return Err(BAD_QUERY),
+        },
+    };
+    if asked.next().is_some() { Err(BAD_QUERY) } else { Ok(proven) }
 }
 
 const WEB_PAGE: Denied = Denied {
@@ -246,6 +249,6 @@ const BAD_QUERY: Denied = Denied {
     status: StatusCode::BAD_REQUEST,
     code: "bad_query",
     detail: "the query is not understood",
-    remedy: "ask with ?account=KEY, or without a query for all accounts",
+    remedy: "ask with ?account=KEY or ?application=ID, or without a query for everything",
     header: None,
 };

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use super::Load;
 use super::status::rotation::{Listing, Rotation};
 use super::status::{File, FileState};
-use crate::credentials::{Account, Place, Slot, Snapshot};
-use crate::metrics::{AccountScrape, FileScrape, RotationScrape, Scrape};
+use crate::credentials::{Account, Application, Place, Slot, Snapshot};
+use crate::metrics::{AccountScrape, ApplicationScrape, FileScrape, RotationScrape, Scrape};
 
 /// The gauges of this moment.
 pub(super) fn scrape(snapshot: &Snapshot, file: &File, load: Load, rotation: &Rotation, now: Instant) -> Scrape {
     Scrape {
         generation: snapshot.generation.0,
         accounts: snapshot.accounts.iter().map(|account| of_account(account, rotation.listings.get(account.key.as_str()), now)).collect(),
+        applications: snapshot.applications.iter().map(|application| of_application(application)).collect(),
         retiring: retiring(snapshot),
         file: FileScrape {
             ok: u8::from(file.state == FileState::Ok),
@@ -45,6 +46,13 @@ fn of_listing(listing: &Listing) -> RotationScrape {
         drift: listing.drift.len(),
         step: listing.step.clone().zip(listing.step_seconds),
     }
+}
+
+/// The same rule as for secrets.
+fn of_application(application: &Application) -> ApplicationScrape {
+    let standings = application.opinion.lock();
+    let usable = application.keys.iter().filter(|slot| !is_retiring(slot) && standings.refused_since(slot.uid).is_none());
+    ApplicationScrape { id: application.id.to_string(), usable: usable.count() }
 }
 
 fn retiring(snapshot: &Snapshot) -> usize {

@@ -143,8 +143,8 @@ async fn perform(call: Call, shared: &Shared) -> Answer {
         Call::Metrics => body(StatusCode::OK, metrics::CONTENT_TYPE, backend.metrics_page(clock::now())),
         Call::Status => json(StatusCode::OK, &backend.status(clock::now())),
         Call::Reload => json(StatusCode::OK, &backend.operations.reload().await),
-        Call::Prove(account) => match shared.proofs.try_acquire() {
-            Ok(_permit) => json(StatusCode::OK, &Proofs { schema: SCHEMA, proofs: backend.operations.prove(account).await }),
+        Call::Prove(whose) => match shared.proofs.try_acquire() {
+            Ok(_permit) => json(StatusCode::OK, &Proofs { schema: SCHEMA, proofs: backend.operations.prove(whose).await }),
             Err(_) => deny(BUSY),
         },
         Call::Quit => {

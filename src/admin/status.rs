@@ -132,6 +132,10 @@ pub struct Application {
     pub lingering_seconds: Option<f64>,
     /// Its private keys, in file order, retiring ones last.
     pub private_keys: Vec<Value>,
+    /// Tokens for clients, made by `POST /jwt` of this process, that are within their life. They end when the public key
+    /// of the application is replaced. 0 also of an older version.
+    #[serde(default)]
+    pub client_tokens: u64,
 }
 
 /// Whether an account or application is in the file.
@@ -282,16 +286,19 @@ pub enum Binding {
 pub struct Proofs {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// One a secret and host.
+    /// One a secret or private key and host.
     pub proofs: Vec<Proof>,
 }
 
-/// What one free call with one secret came to.
+/// What one free call with one secret or private key came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// The API key.
     pub account: String,
-    /// The provider's id of the secret, when the file has it.
+    /// The application whose private key it is. None: it is a secret of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+    /// The id of the secret or key, when the file has one.
     pub id: Option<String>,
     /// Its place in the file, from 0; null when it left the file.
     pub position: Option<usize>,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::rotations;
 use crate::admin::serve::Admin;
 use crate::admin::status::{self, Binding, FileState, Listener, ProofOutcome, ReloadOutcome, Role, Watch};
-use crate::admin::{Load, Operations, Pending, ReloadView};
+use crate::admin::{Load, Operations, Pending, Proven, ReloadView};
 use crate::clock;
 use crate::credentials::reload::{Outcome, Past, Reload, Status};
 use crate::credentials::store::Store;
@@ -20,11 +20,10 @@ use crate::prove::{self, Proof};
 use crate::proxy::Proxy;
 use crate::proxy::listen::{Bound, Door};
 use crate::rotation::rounds::Rounds;
-use crate::secret::{AccessToken, ApiKey};
+use crate::secret::AccessToken;
 use crate::tokens::Tokens;
 use crate::upstream::{Figures, Upstream};
 use crate::vonage::hosts::Host;
-use crate::vonage::probe;
 
 /// How many log lines were lost.
 pub struct LostLines(pub Box<dyn Fn() -> u64 + Send + Sync>);
@@ -110,12 +109,11 @@ impl Operations for Parts {
         })
     }
 
-    fn prove(&self, account: Option<ApiKey>) -> Pending<'_, Vec<status::Proof>> {
+    fn prove(&self, whose: Proven) -> Pending<'_, Vec<status::Proof>> {
         Box::pin(async move {
-            let snapshot = self.store.load();
             let mut proofs = Vec::new();
-            for held in snapshot.accounts.iter().filter(|held| account.as_ref().is_none_or(|key| held.key == *key)) {
-                self.prove_secrets(&Keyring::Secrets(Arc::clone(held)), &mut proofs).await;
+            for keyring in self.store.load().keyrings().filter(|keyring| is_asked(keyring, &whose)) {
+                self.prove_all(&keyring, &mut proofs).await;
             }
             proofs
         })
@@ -123,10 +121,10 @@ impl Operations for Parts {
 }
 
 impl Parts {
-    async fn prove_secrets(&self, secrets: &Keyring, proofs: &mut Vec<status::Proof>) {
-        for item in secrets.items() {
-            for host in probe::PROVING {
-                let proof = prove::prove(&self.upstream, secrets, item.uid, host).await;
+    async fn prove_all(&self, keyring: &Keyring, proofs: &mut Vec<status::Proof>) {
+        for item in keyring.items() {
+            for host in prove::hosts(keyring).iter().copied() {
+                let proof = prove::prove(&self.upstream, keyring, item.uid, host).await;
                 self.metrics.probe(proof.word());
                 let position = match item.place {
                     Place::File(position) => Some(position),
@@ -134,7 +132,8 @@ impl Parts {
                 };
                 let (outcome, detail) = outcome(proof);
                 proofs.push(status::Proof {
-                    account: secrets.account().to_string(),
+                    account: keyring.account().to_string(),
+                    application: keyring.application().map(ToString::to_string),
                     id: item.label.id.as_ref().map(ToString::to_string),
                     position,
                     host: host.to_string(),
@@ -143,6 +142,14 @@ impl Parts {
                 });
             }
         }
+    }
+}
+
+fn is_asked(keyring: &Keyring, whose: &Proven) -> bool {
+    match whose {
+        Proven::Everything => true,
+        Proven::Account(key) => keyring.account() == key,
+        Proven::Application(id) => keyring.application() == Some(id),
     }
 }
 

@@ -18,8 +18,6 @@ use crate::problem::{Problem, Problems, Severity};
 use crate::prove::{self, Proof};
 use crate::rotation::sinks::{self, NotDelivered, Sinks};
 use crate::upstream::Upstream;
-use crate::vonage::hosts::Host;
-use crate::vonage::probe;
 
 mod listeners;
 
@@ -165,6 +163,7 @@ fn credentials(path: &Path, modes: Modes, problems: &mut Vec<Problem>) -> Option
     problems.extend(picture.warnings.clone().sorted());
     problems.extend(found.sorted());
     problems.extend(parsed.iter().flat_map(|parsed| beside_their_primary(path, parsed)));
+    problems.extend(parsed.iter().flat_map(|parsed| without_keys(path, parsed)));
     parsed
 }
 
@@ -180,6 +179,16 @@ fn beside_their_primary(path: &Path, parsed: &Parsed) -> Vec<Problem> {
             what,
             "give the apps a file without it: [[rotation.sinks.file]]; ignore this where nothing but rotation reads it",
         );
+    }
+    problems.sorted()
+}
+
+/// A sidecar serves the rest of a file in which an application has no key that can be used; its calls are a 503.
+fn without_keys(path: &Path, parsed: &Parsed) -> Vec<Problem> {
+    let mut problems = Problems::of(path);
+    for application in parsed.applications.iter().filter(|application| application.keys.is_empty()) {
+        let what = format!("has no private key of the application {} that can be used: its calls are answered with 503", application.id);
+        problems.error(None, "", what, "put a key of it there, or take the application out");
     }
     problems.sorted()
 }
@@ -206,14 +215,8 @@ fn online(settings: &Settings, parsed: Parsed) -> Result<Vec<Row>, Failure> {
         let (snapshot, _changes) = linger::succeed(&Snapshot::default(), parsed, std::time::Duration::ZERO, clock::now(), &mut 1);
         let mut rows = Vec::new();
         for keyring in snapshot.keyrings() {
-            let hosts: &[Host] = match &keyring {
-                Keyring::Secrets(_) => &probe::PROVING,
-                Keyring::Keys(_) => &probe::PROVING_KEYS,
-                // There is no free call that takes a signature.
-                Keyring::Signatures(_) => &[],
-            };
             for item in keyring.items() {
-                for host in hosts {
+                for host in prove::hosts(&keyring) {
                     let proof = prove::ask(&upstream, &keyring, item.uid, *host).await;
                     rows.push(row(&keyring, &keyring.name(item.uid), host.name(), proof));
                 }

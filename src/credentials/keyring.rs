@@ -3,14 +3,16 @@
 //! An account has two (API secrets, signature secrets), an application one (private keys). Choosing, learning and
 //! falling back are the same for all of them, so they are written once, for a keyring.
 
+use std::slice;
 use std::sync::Arc;
 
 use super::change::Kind;
-use super::standing::Candidate;
+use super::standing::{Candidate, Few};
 use super::store::Opinion;
 use super::usage::Usage;
-use super::{Account, Application, Label, Membership, Place, Slot, Snapshot, Uid};
-use crate::secret::{ApiKey, ApplicationId};
+use super::{Account, Application, Basic, Label, Membership, Place, Slot, Snapshot, Uid};
+use crate::jwt::Signer;
+use crate::secret::{ApiKey, ApplicationId, SignatureSecret};
 
 /// Names a keyring in every snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,28 +49,51 @@ pub struct Item<'a> {
     pub usage: &'a Arc<Usage>,
 }
 
+/// The values of a keyring, one after the other.
+#[derive(Debug, Clone)]
+pub enum Items<'a> {
+    /// API secrets.
+    Secrets(slice::Iter<'a, Slot<Basic>>),
+    /// Signature secrets.
+    Signatures(slice::Iter<'a, Slot<SignatureSecret>>),
+    /// Private keys.
+    Keys(slice::Iter<'a, Slot<Signer>>),
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Item<'a>;
+
+    fn next(&mut self) -> Option<Item<'a>> {
+        match self {
+            Self::Secrets(slots) => slots.next().map(item),
+            Self::Signatures(slots) => slots.next().map(item),
+            Self::Keys(slots) => slots.next().map(item),
+        }
+    }
+}
+
 fn item<V>(slot: &Slot<V>) -> Item<'_> {
     Item { uid: slot.uid, place: slot.place, label: &slot.label, usage: &slot.usage }
 }
 
 impl Keyring {
     /// All its values, in the order in which they are held.
-    pub fn items(&self) -> Vec<Item<'_>> {
+    pub fn items(&self) -> Items<'_> {
         match self {
-            Self::Secrets(account) => account.secrets.iter().map(item).collect(),
-            Self::Signatures(account) => account.signatures.iter().map(item).collect(),
-            Self::Keys(application) => application.keys.iter().map(item).collect(),
+            Self::Secrets(account) => Items::Secrets(account.secrets.iter()),
+            Self::Signatures(account) => Items::Signatures(account.signatures.iter()),
+            Self::Keys(application) => Items::Keys(application.keys.iter()),
         }
     }
 
     /// One of them.
     pub fn item(&self, uid: Uid) -> Option<Item<'_>> {
-        self.items().into_iter().find(|item| item.uid == uid)
+        self.items().find(|item| item.uid == uid)
     }
 
     /// All of them as far as ordering goes.
-    pub fn candidates(&self) -> Vec<Candidate> {
-        self.items().into_iter().map(|item| Candidate { uid: item.uid, place: item.place }).collect()
+    pub fn candidates(&self) -> Few<Candidate> {
+        self.items().map(|item| Candidate { uid: item.uid, place: item.place }).collect()
     }
 
     /// What is thought of them.

@@ -133,7 +133,7 @@ fn shrinks<V, W>(before: &[Slot<V>], read: &[Item<W>], same: impl Fn(&V, &W) -> 
 /// Makes every owner forget what it thinks of values that the snapshot no longer holds.
 pub fn forget(snapshot: &Snapshot) {
     for keyring in snapshot.keyrings() {
-        let held: HashSet<Uid> = keyring.items().into_iter().map(|item| item.uid).collect();
+        let held: HashSet<Uid> = keyring.items().map(|item| item.uid).collect();
         keyring.opinion().lock().retain(|uid| held.contains(&uid));
     }
 }
@@ -211,7 +211,8 @@ impl Step<'_> {
         let opinion = before.map_or_else(Arc::default, |before| Arc::clone(&before.opinion));
         let keys = keys.into_iter().map(|item| Item { value: Signer::new(&id, item.value), label: item.label }).collect();
         let keys = self.values(&owner, Kind::Key, before.map(|before| before.keys.as_slice()), keys, &opinion.lock());
-        Application { id, account, keys, place: Membership::Listed, opinion }
+        let handed_out = before.map_or_else(Arc::default, |before| Arc::clone(&before.handed_out));
+        Application { id, account, keys, place: Membership::Listed, opinion, handed_out }
     }
 
     /// An application without its account cannot be used: it goes with it.

@@ -10,6 +10,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
 use super::{Place, Uid};
 use crate::vonage::hosts::Host;
 
@@ -21,6 +23,10 @@ const TRIAL: Duration = Duration::from_secs(5);
 const PROBE_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait between probes of a value.
 const PROBE_LAST: Duration = Duration::from_mins(10);
+
+/// What belongs to the values of one keyring: two of the file, and seldom more than two that retire. Every request makes
+/// a few of these, so the usual number costs no allocation.
+pub type Few<T> = SmallVec<[T; 4]>;
 
 /// What is believed of a value at a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -123,8 +129,8 @@ pub struct Standings {
 
 impl Standings {
     /// The candidates in the order in which to try them.
-    pub fn order(&mut self, candidates: &[Candidate], host: Host, trial: Trial, now: Instant) -> Vec<Uid> {
-        let mut ranked: Vec<(Rank, Uid)> = candidates.iter().map(|candidate| (self.rank(*candidate, host), candidate.uid)).collect();
+    pub fn order(&mut self, candidates: &[Candidate], host: Host, trial: Trial, now: Instant) -> Few<Uid> {
+        let mut ranked: Few<(Rank, Uid)> = candidates.iter().map(|candidate| (self.rank(*candidate, host), candidate.uid)).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         if trial == Trial::Allowed && self.trial_due(host, now) {
             let good_first = ranked.first().is_some_and(|(rank, _)| rank.class == Class::Good);
@@ -280,8 +286,7 @@ impl Standings {
     /// all of the file. Never one that retires, and never a spare behind the one in use. Asking moves their next
     /// probe on, so that each is asked for once; `jitter` is a random share of a wait, from 0 to 1.
     pub fn probes_due(&mut self, candidates: &[Candidate], host: Host, jitter: f64, now: Instant) -> Vec<Uid> {
-        let file: Vec<Uid> =
-            candidates.iter().filter(|candidate| matches!(candidate.place, Place::File(_))).map(|candidate| candidate.uid).collect();
+        let file = listed(candidates);
         let winner = file.iter().position(|uid| self.standing(*uid, host) == Standing::Good).unwrap_or(file.len());
         let mut due = Vec::new();
         for uid in file.into_iter().take(winner) {
@@ -299,8 +304,7 @@ impl Standings {
 
     /// When the next probe of a value of the file is due at `host`, if one stands before the one in use.
     pub fn next_probe(&self, candidates: &[Candidate], host: Host, now: Instant) -> Option<Instant> {
-        let file: Vec<Uid> =
-            candidates.iter().filter(|candidate| matches!(candidate.place, Place::File(_))).map(|candidate| candidate.uid).collect();
+        let file = listed(candidates);
         let winner = file.iter().position(|uid| self.standing(*uid, host) == Standing::Good).unwrap_or(file.len());
         file.iter().take(winner).map(|uid| self.record(*uid, host).probe_due.unwrap_or(now)).min()
     }
@@ -331,6 +335,11 @@ pub enum Moved {
         /// What it is.
         to: Standing,
     },
+}
+
+/// Those of the file, in its order.
+fn listed(candidates: &[Candidate]) -> Few<Uid> {
+    candidates.iter().filter(|candidate| matches!(candidate.place, Place::File(_))).map(|candidate| candidate.uid).collect()
 }
 
 /// The order of classes is the order of trying.

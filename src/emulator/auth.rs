@@ -153,12 +153,12 @@ fn pair(world: &mut World, call: &Call, host: &str, key: &str, secret: &str) -> 
 /// The signature first: what a token says is worth nothing before. The network APIs take no token with an `acl`.
 fn bearer(world: &mut World, call: &Call, row: &Row, host: &str, text: &str) -> Result<Admission, Refusal> {
     let token = Token::read(text).ok_or(Refusal::WrongToken)?;
-    let lag = world.lag(host);
+    let (lag, wall) = (world.lag(host), world.wall());
     let application = world.applications.get_mut(&token.application).ok_or(Refusal::WrongToken)?;
     if !application.keys.verify(token.signed.as_bytes(), &token.signature, lag, call.at) {
         return Err(Refusal::WrongToken);
     }
-    token.check_time(clock::wall()).map_err(|untimely| match untimely {
+    token.check_time(wall).map_err(|untimely| match untimely {
         Untimely::Implausible => Refusal::WrongToken,
         Untimely::Expired => Refusal::ExpiredToken,
     })?;

@@ -215,6 +215,11 @@ impl Control {
         self.shared.world().set_lag(host, lag);
     }
 
+    /// Sets its clock so many seconds ahead of ours, or behind: tokens are judged by it, and answers dated.
+    pub fn set_clock(&self, ahead: i64) {
+        self.shared.world().set_clock(ahead);
+    }
+
     /// Chooses among answers that the facts leave open.
     pub fn set_dialect(&self, dialect: Dialect) {
         self.shared.world().dialect = dialect;

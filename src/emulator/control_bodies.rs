@@ -72,6 +72,12 @@ enum NumbersBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct ClockBody {
+    pub(super) ahead_seconds: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct IdleBody {
     pub(super) ms: u64,
 }

@@ -31,7 +31,7 @@ use super::call::Call;
 use super::changes::{Author, Change, Changed};
 use super::control::{Control, SecretNotCreated};
 use super::control_bodies::{
-    AccountBody, AllowanceBody, ApplicationBody, DateBody, DialectBody, IdleBody, LagBody, RuleBody, SecretBody, SigningBody,
+    AccountBody, AllowanceBody, ApplicationBody, ClockBody, DateBody, DialectBody, IdleBody, LagBody, RuleBody, SecretBody, SigningBody,
 };
 use super::keys::PublicKey;
 use super::options::ApplicationSpec;
@@ -108,6 +108,7 @@ fn route(control: &Control, call: &Call, segments: &[&str]) -> Result<Reply, Wro
             let lag: LagBody = body(call)?;
             control.set_lag(lag.host.as_deref(), lag.lag());
         }
+        (&Method::PUT, ["clock"]) => control.set_clock(body::<ClockBody>(call)?.ahead_seconds),
         (&Method::PUT, ["dialect"]) => control.set_dialect(body::<DialectBody>(call)?.dialect()),
         (&Method::PUT, ["idle-close"]) => {
             let IdleBody { ms } = body(call)?;

@@ -329,7 +329,10 @@ fn late(shared: &Arc<Shared>, number: u64, call: Call, faults: Vec<Fault>, pause
 fn execute(shared: &Shared, number: u64, call: &Call, faults: &[Fault]) -> Reply {
     let stand_in: Option<StandIn> =
         faults.iter().find_map(|fault| if let Fault::Instead(stand_in) = fault { Some(*stand_in) } else { None });
-    let outcome = answer::answer(&mut shared.world(), call, stand_in);
+    let (outcome, date) = {
+        let mut world = shared.world();
+        (answer::answer(&mut world, call, stand_in), httpdate::fmt_http_date(world.wall()))
+    };
     if outcome.admitted.is_some() || outcome.executed.is_some() {
         shared.note(|record| {
             if let Some(who) = outcome.admitted {
@@ -340,7 +343,7 @@ fn execute(shared: &Shared, number: u64, call: &Call, faults: &[Fault]) -> Reply
             }
         });
     }
-    outcome.reply
+    outcome.reply.with("date", &date)
 }
 
 /// What goes out at the next write.

@@ -129,6 +129,8 @@ pub(super) struct World {
     pub(super) history: History,
     lag: Lag,
     lag_of: BTreeMap<String, Lag>,
+    /// Seconds that its clock is ahead; behind when negative.
+    ahead: i64,
 }
 
 impl World {
@@ -141,6 +143,7 @@ impl World {
             history: History::default(),
             lag: options.lag,
             lag_of: BTreeMap::new(),
+            ahead: 0,
         };
         options.accounts.iter().for_each(|spec| world.put_account(spec));
         world.applications.extend(options.applications.iter().map(|spec| (spec.id.clone(), Application::new(spec))));
@@ -173,6 +176,18 @@ impl World {
             self.lag = lag;
             self.lag_of.clear();
         }
+    }
+
+    /// Sets its clock so many seconds ahead, or behind.
+    pub(super) fn set_clock(&mut self, ahead: i64) {
+        self.ahead = ahead;
+    }
+
+    /// Its calendar, by which it judges tokens and dates answers.
+    pub(super) fn wall(&self) -> SystemTime {
+        let by = Duration::from_secs(self.ahead.unsigned_abs());
+        let now = clock::wall();
+        if self.ahead < 0 { now.checked_sub(by).unwrap_or(now) } else { now + by }
     }
 
     /// How long a change takes to be seen on a host.

@@ -34,7 +34,8 @@ struct Fate {
     order: Option<Order>,
     /// Bytes to write in place of the next answer.
     instead: Option<Bytes>,
-    last: Instant,
+    /// When a byte last came or a request was last answered; none before the first byte.
+    last: Option<Instant>,
 }
 
 /// What the connection task, its requests and its cable share.
@@ -47,7 +48,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(number: u64) -> Self {
-        let fate = Fate { order: None, instead: None, last: clock::now() };
+        let fate = Fate { order: None, instead: None, last: None };
         Self { number, fate: Mutex::new(fate), ordered: Notify::new(), running: AtomicUsize::new(0) }
     }
 
@@ -76,16 +77,18 @@ impl Link {
         self.fate().instead = Some(Bytes::from_static(bytes));
     }
 
-    /// How much longer this may stay idle; nothing if its time is over.
+    /// How much longer this may stay idle; nothing if its time is over. Servers give the first byte of a connection a
+    /// longer time, so it does not run before.
     pub(super) fn idle_left(&self, limit: Duration) -> Option<Duration> {
         if self.running.load(Ordering::Relaxed) > 0 {
             return Some(limit);
         }
-        limit.checked_sub(clock::now().duration_since(self.fate().last)).filter(|left| !left.is_zero())
+        let Some(last) = self.fate().last else { return Some(limit) };
+        limit.checked_sub(clock::now().duration_since(last)).filter(|left| !left.is_zero())
     }
 
     fn touch(&self) {
-        self.fate().last = clock::now();
+        self.fate().last = Some(clock::now());
     }
 }
 

@@ -14,8 +14,8 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderValue;
-use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
 use super::claims::Claims;
@@ -76,6 +76,11 @@ impl SigningKey {
     /// The public half, as the provider wants it in `keys.public_key` of an application.
     pub fn public_pem(&self) -> String {
         pem("PUBLIC KEY", &self.0.public)
+    }
+
+    /// Whether this PEM block is its public half, however it is laid out.
+    pub fn is_half_of(&self, public_pem: &str) -> bool {
+        SubjectPublicKeyInfoDer::from_pem_slice(public_pem.as_bytes()).is_ok_and(|der| der.as_ref() == self.0.public.as_slice())
     }
 
     /// The private half as PKCS#8 PEM, for a file of ours; wiped when dropped. None when it cannot be written.
@@ -159,6 +164,7 @@ mod tests {
         let (pkcs8, pkcs1) = (SigningKey::parse(&made.private).unwrap(), SigningKey::parse(&as_pkcs1(&made.private)).unwrap());
         assert!(pkcs8.same_as(&pkcs1));
         assert_eq!(pkcs8.public_pem(), made.public);
+        assert!(pkcs1.is_half_of(&made.public.replace('\n', "\r\n")) && !pkcs1.is_half_of(&generate::key_pair().unwrap().public));
         let application = ApplicationId::parse("app-1").unwrap();
         let claims = Claims::new(&application, Map::new(), LIFE, UNIX_EPOCH + LIFE, [7; 16]).unwrap();
         let token = pkcs1.sign(&claims).unwrap();

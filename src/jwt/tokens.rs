@@ -5,11 +5,11 @@
 //! is none, or one too close to its end, does a request wait for a signature; a hundred that come at once wait for one.
 //!
 //! A token's times are the calendar's, so its age is too: when the clock is set right, tokens that were made before
-//! are made again. The tokens belong to the held key: they survive every reload that keeps it, and go with it.
+//! are made again. Where the provider's clock is found to differ, the calendar is the provider's. The tokens belong to the held key: they survive every reload that keeps it, and go with it.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,7 @@ use http::HeaderValue;
 use super::claims::{self, Claims};
 use super::key::{DoesNotSign, SigningKey};
 use super::placeholder::Rights;
+use super::skew::{Finding, Skew};
 use crate::clock;
 use crate::secret::ApplicationId;
 
@@ -42,6 +43,10 @@ struct Tokens {
     application: ApplicationId,
     plain: Arc<Place>,
     limited: Mutex<HashMap<String, Arc<Place>>>,
+    /// Seconds that the provider's clock is ahead of ours.
+    skew: AtomicI64,
+    /// The last one that was too large, and told.
+    told: AtomicI64,
 }
 
 /// Where the token with some rights is.
@@ -56,6 +61,7 @@ struct Minted {
     header: HeaderValue,
     issued: SystemTime,
     expires: SystemTime,
+    skew: Skew,
 }
 
 impl fmt::Debug for Minted {
@@ -90,7 +96,13 @@ fn age(issued: SystemTime, expires: SystemTime, now: SystemTime) -> Age {
 impl Signer {
     /// A key of this application.
     pub fn new(application: &ApplicationId, key: SigningKey) -> Self {
-        let tokens = Tokens { application: application.clone(), plain: Arc::default(), limited: Mutex::default() };
+        let tokens = Tokens {
+            application: application.clone(),
+            plain: Arc::default(),
+            limited: Mutex::default(),
+            skew: AtomicI64::new(0),
+            told: AtomicI64::new(0),
+        };
         Self { key, tokens: Arc::new(tokens) }
     }
 
@@ -98,7 +110,7 @@ impl Signer {
     pub async fn bearer(&self, rights: &Rights) -> Result<HeaderValue, DoesNotSign> {
         let place = self.place(rights);
         if let Some(minted) = place.current.load().as_ref() {
-            match age(minted.issued, minted.expires, clock::wall()) {
+            match self.age(minted) {
                 Age::Good => return Ok(minted.header.clone()),
                 Age::Due => {
                     let header = minted.header.clone();
@@ -118,6 +130,40 @@ impl Signer {
         if is_current {
             place.current.store(None);
         }
+    }
+
+    /// What time it is for tokens: the provider's time, as far as it is known.
+    pub fn now(&self) -> SystemTime {
+        self.skew().applied(clock::wall())
+    }
+
+    fn skew(&self) -> Skew {
+        Skew(self.tokens.skew.load(Ordering::Acquire))
+    }
+
+    /// What the date of an answer that refused a token of this key says about the clocks.
+    pub fn compare(&self, theirs: SystemTime) -> Finding {
+        self.skew().compare(clock::wall(), theirs)
+    }
+
+    /// Whether a clock that is so far off was not told yet.
+    pub fn is_news(&self, skew: Skew) -> bool {
+        let told = self.tokens.told.load(Ordering::Acquire);
+        let news = skew.differs_from(Skew(told));
+        if news {
+            self.tokens.told.store(skew.0, Ordering::Release);
+        }
+        news
+    }
+
+    /// Makes all tokens from now on with this skew: those at hand are not used again.
+    pub fn shift(&self, skew: Skew) {
+        self.tokens.skew.store(skew.0, Ordering::Release);
+    }
+
+    /// A token that was made with another skew is over.
+    fn age(&self, minted: &Minted) -> Age {
+        if minted.skew == self.skew() { age(minted.issued, minted.expires, self.now()) } else { Age::Over }
     }
 
     fn place(&self, rights: &Rights) -> Arc<Place> {
@@ -150,7 +196,7 @@ impl Signer {
     async fn wait(&self, place: &Arc<Place>, rights: &Rights) -> Result<HeaderValue, DoesNotSign> {
         let _one_at_a_time = place.making.lock().await;
         if let Some(minted) = place.current.load().as_ref()
-            && age(minted.issued, minted.expires, clock::wall()) != Age::Over
+            && self.age(minted) != Age::Over
         {
             return Ok(minted.header.clone());
         }
@@ -162,10 +208,12 @@ impl Signer {
     }
 
     fn mint(&self, rights: &Rights) -> Result<Minted, DoesNotSign> {
-        let claims = Claims::new(&self.tokens.application, rights.claims(), claims::LIFE, clock::wall(), clock::random());
+        let skew = self.skew();
+        let now = skew.applied(clock::wall());
+        let claims = Claims::new(&self.tokens.application, rights.claims(), claims::LIFE, now, clock::random());
         let claims = claims.map_err(|_| DoesNotSign)?;
         let header = self.key.sign(&claims)?.bearer();
-        Ok(Minted { header, issued: claims.issued, expires: claims.expires })
+        Ok(Minted { header, issued: claims.issued, expires: claims.expires, skew })
     }
 }
 
@@ -207,11 +255,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clock_that_is_found_to_differ_makes_every_token_again() {
+        let signer = signer();
+        let none = Rights::default();
+        let first = signer.bearer(&none).await.unwrap();
+        signer.shift(Skew(300));
+        let second = signer.bearer(&none).await.unwrap();
+        assert_ne!(first, second);
+        assert_eq!(signer.bearer(&none).await.unwrap(), second, "it is made once");
+        assert!(signer.now() > clock::wall() + Duration::from_secs(299));
+    }
+
+    #[tokio::test]
     async fn a_token_close_to_its_end_is_used_while_the_next_one_is_made() {
         let signer = signer();
         let old = HeaderValue::from_static("Bearer old");
         let now = clock::wall();
-        let minted = Minted { header: old.clone(), issued: now - Duration::from_mins(12), expires: now + Duration::from_mins(3) };
+        let (issued, expires) = (now - Duration::from_mins(12), now + Duration::from_mins(3));
+        let minted = Minted { header: old.clone(), issued, expires, skew: Skew::default() };
         signer.tokens.plain.current.store(Some(Arc::new(minted)));
         assert_eq!(signer.bearer(&Rights::default()).await.unwrap(), old);
         let renewed = async {

@@ -6,7 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{AccountScrape, Metrics, add, count};
+use super::scrape::count;
+use super::{AccountScrape, Metrics, add};
 
 /// How a rotation that the sidecar ran by itself ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What can be read off the state of the process when the page is asked for.
+//! What the page shows of the moment: gauges that are gathered when it is asked for, so that what is gone is gone from it.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::rotations::{self, RotationScrape};
-use super::{Labels, PREFIX, add, count};
+use super::{Labels, PREFIX, add};
 use crate::vonage::hosts::Host;
 
 /// What can be read off the process when the page is asked for.
@@ -19,6 +19,8 @@ pub struct Scrape {
     pub generation: u64,
     /// One entry for each account held.
     pub accounts: Vec<AccountScrape>,
+    /// One entry for each application held.
+    pub applications: Vec<ApplicationScrape>,
     /// Values held although they left the file.
     pub retiring: usize,
     /// The credentials file.
@@ -44,6 +46,15 @@ pub struct AccountScrape {
     pub rotation: Option<RotationScrape>,
 }
 
+/// One application, as far as an alert needs it.
+#[derive(Debug, Clone)]
+pub struct ApplicationScrape {
+    /// Its id.
+    pub id: String,
+    /// Private keys of the file that no host refuses.
+    pub usable: usize,
+}
+
 /// How reading the credentials file goes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FileScrape {
@@ -67,6 +78,11 @@ pub(super) fn gathered(scrape: &Scrape) -> Registry {
         refused.get_or_create(&[("account", account.key.clone())]).set(account.preferred_refused.as_secs_f64());
     }
     rotations::gather(&mut registry, &scrape.accounts);
+    let keys: Family<[(&'static str, String); 1], Gauge<u64, AtomicU64>> =
+        add(&mut registry, "usable_private_keys", "Private keys of the file that no host refuses");
+    for application in &scrape.applications {
+        keys.get_or_create(&[("application", application.id.clone())]).set(count(application.usable));
+    }
     add::<Gauge<u64, AtomicU64>>(&mut registry, "retiring_secrets", "Values held although they left the file").set(count(scrape.retiring));
     add::<Gauge<u64, AtomicU64>>(&mut registry, "credentials_file_ok", "Whether the last reading of the credentials file could be used")
         .set(u64::from(scrape.file.ok));
@@ -83,4 +99,8 @@ pub(super) fn gathered(scrape: &Scrape) -> Registry {
     let build: Family<Labels<1>, Gauge> = add(&mut registry, "build_info", "The version, always 1");
     build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
     registry
+}
+
+pub(super) fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
 }

@@ -3,14 +3,15 @@
 //! Invariants: each secret at most once; two attempts, more only for a value that came after the second refusal, or one
 //! for a value on the other side of the file's edge: a value that left the file may be dead without our knowing, and must
 //! not take the turn of one in the file, nor the other way round. One more only for a value that the provider was
-//! seen to accept on a later attempt than this request's own: it was not live yet then, and is now. Never more than four;
+//! seen to accept on a later attempt than this request's own: it was not live yet then, and is now; or, where nothing but
+//! a request can show that, for one that was refused before this request has waited. Never more than four;
 //! nothing is sent again unless the last answer was a refusal or might be one, or said that the time of our token is
 //! over, which takes a fresh one by the same key, once; the first answer is what goes back
 //! when nothing was accepted.
 
 use std::time::Instant;
 
-use crate::credentials::standing::Candidate;
+use crate::credentials::standing::{Candidate, Few};
 use crate::credentials::{Place, Uid};
 use crate::vonage::refusal::Verdict;
 
@@ -42,8 +43,8 @@ pub enum After {
 /// The attempts of one request so far.
 #[derive(Debug, Default)]
 pub struct Course {
-    tries: Vec<Try>,
-    known: Vec<Uid>,
+    tries: Few<Try>,
+    known: Few<Uid>,
     afresh: Afresh,
 }
 
@@ -79,14 +80,26 @@ impl Course {
             _more if self.may_go_on() => untried.into_iter().find(|uid| !self.known.contains(uid)),
             _most => None,
         };
-        self.known = order.to_vec();
+        self.known = Few::from_slice(order);
         chosen.or_else(|| self.risen(order, accepted_since))
+    }
+
+    /// The first of the order that was refused here, for a request that has waited where nobody can find out in another
+    /// way whether it is live by now. Once in a request.
+    pub fn once_more(&self, order: &[Uid]) -> Option<Uid> {
+        let refused = |uid: &Uid| self.tries.iter().any(|tried| tried.uid == *uid);
+        if self.may_repeat() { order.iter().copied().find(refused) } else { None }
+    }
+
+    /// Whether no value was tried twice yet.
+    fn may_repeat(&self) -> bool {
+        let is_second_time = |tried: &Try| self.tries.iter().filter(|other| other.uid == tried.uid).count() > 1;
+        self.may_go_on() && !self.tries.iter().any(is_second_time)
     }
 
     /// A value that was refused here and accepted since. Once in a request.
     fn risen(&self, order: &[Uid], accepted_since: impl Fn(Uid, Instant) -> bool) -> Option<Uid> {
-        let is_second_time = |tried: &Try| self.tries.iter().filter(|other| other.uid == tried.uid).count() > 1;
-        if !self.may_go_on() || self.tries.iter().any(is_second_time) {
+        if !self.may_repeat() {
             return None;
         }
         let risen = |tried: &&Try| order.contains(&tried.uid) && accepted_since(tried.uid, tried.sent);
@@ -145,6 +158,19 @@ mod tests {
         assert_eq!(course.choose(&order, &held, live), Some(Uid(1)));
         course.answered(Uid(1), Verdict::Refused, crate::clock::now());
         assert_eq!(course.choose(&order, &held, live), None, "once");
+    }
+
+    #[test]
+    fn a_request_that_has_waited_may_repeat_one_value_and_no_second_one() {
+        let mut course = Course::default();
+        assert_eq!(course.once_more(&uids(&[1, 2])), None, "nothing was refused yet");
+        for uid in [1, 2] {
+            course.choose(&uids(&[1, 2]), &held(&[1, 2], &[]), never);
+            course.answered(Uid(uid), Verdict::Refused, crate::clock::now());
+        }
+        assert_eq!(course.once_more(&uids(&[3, 2, 1])), Some(Uid(2)));
+        course.answered(Uid(2), Verdict::Refused, crate::clock::now());
+        assert_eq!(course.once_more(&uids(&[3, 2, 1])), None);
     }
 
     /// Values of the file, then values that left it.

@@ -1,5 +1,7 @@
 //! Makes the tokens that [`super::mint`] allows.
 
+use std::sync::PoisonError;
+
 use bytes::Bytes;
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -35,11 +37,13 @@ impl Proxy {
         let uid = keys.opinion().lock().order(&keys.candidates(), Host::API, Trial::No, clock::now()).first().copied();
         let slot = uid.and_then(|uid| application.keys.iter().find(|slot| slot.uid == uid)).ok_or(Fault::NoApplication)?;
         let key = slot.value.key.clone();
-        let claims =
-            Claims::new(&application.id, order.claims, order.life, clock::wall(), clock::random()).map_err(|_| Fault::MintClaim)?;
+        let now = slot.value.now();
+        let claims = Claims::new(&application.id, order.claims, order.life, now, clock::random()).map_err(|_| Fault::MintClaim)?;
+        let expires = claims.expires;
         // A signature takes about a millisecond, which is long for a thread that serves others.
         let signed = tokio::task::spawn_blocking(move || key.sign(&claims)).await;
         let signed = signed.map_err(|_| Fault::MintFailed)?.map_err(|_| Fault::MintFailed)?;
+        application.handed_out.lock().unwrap_or_else(PoisonError::into_inner).note(expires, now);
         let document = serde_json::json!({ "jwt": signed.hand_out(), "expires_in": order.life.as_secs() });
         let mut answer = Response::new(AnswerBody::own(Bytes::from(format!("{document}\n"))));
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -132,6 +132,10 @@ pub enum Doing {
     Create,
     /// Revoking a secret.
     Revoke,
+    /// Reading an application.
+    ReadApplication,
+    /// Replacing the public key of an application.
+    PutKey,
     /// Looking at the sidecars.
     Look,
     /// Asking sidecars to try a secret.
@@ -170,6 +174,8 @@ impl std::fmt::Display for Doing {
             Self::List => "listing the account's secrets",
             Self::Create => "making a secret",
             Self::Revoke => "revoking a secret",
+            Self::ReadApplication => "reading the application",
+            Self::PutKey => "replacing the public key of the application",
             Self::Look => "looking at the sidecars",
             Self::AskMembers => "asking sidecars to try the secret",
             Self::Report => "writing the report",

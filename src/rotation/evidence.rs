@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::secret::{ApiKey, Revision, SecretId};
+use crate::secret::{ApiKey, ApplicationId, Revision, SecretId};
 
 #[cfg(test)]
 mod tests;
@@ -35,9 +35,11 @@ pub struct Look {
     pub revision: Option<Revision>,
     /// What it holds, retiring values too.
     pub secrets: Vec<Held>,
+    /// Tokens for clients that it has made and that are alive; none of an account.
+    pub client_tokens: u64,
 }
 
-/// A secret that a sidecar holds.
+/// A secret or private key that a sidecar holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Held {
     /// The provider's id, when its file has it.
@@ -73,6 +75,9 @@ pub enum Unreadable {
     /// It does not know the account.
     #[error("it does not serve the account")]
     NoAccount,
+    /// It does not know the application.
+    #[error("it does not serve the application")]
+    NoApplication,
 }
 
 /// What was seen of one sidecar.
@@ -118,6 +123,16 @@ struct Document {
     uptime_seconds: f64,
     revision: Option<Revision>,
     accounts: Vec<Account>,
+    #[serde(default)]
+    applications: Vec<Application>,
+}
+
+#[derive(Deserialize)]
+struct Application {
+    id: String,
+    private_keys: Vec<Value>,
+    #[serde(default)]
+    client_tokens: u64,
 }
 
 #[derive(Deserialize)]
@@ -143,23 +158,43 @@ const SCHEMA: u32 = 1;
 impl Look {
     /// Reads what a `/status` document says about an account.
     pub fn parse(text: &[u8], account: &ApiKey) -> Result<Self, Unreadable> {
-        let malformed = |error: serde_json::Error| Unreadable::Malformed(error.to_string());
-        let head: Head = serde_json::from_slice(text).map_err(malformed)?;
-        if head.schema > SCHEMA {
-            return Err(Unreadable::Newer(head.schema));
-        }
-        let document: Document = serde_json::from_slice(text).map_err(malformed)?;
+        let document = Document::parse(text)?;
         let found = document.accounts.into_iter().find(|one| one.key == account.as_str()).ok_or(Unreadable::NoAccount)?;
         Ok(Self {
             boot_id: document.boot_id,
             uptime: age(document.uptime_seconds).unwrap_or_default(),
             revision: document.revision,
             secrets: found.secrets.into_iter().map(Held::from).collect(),
+            client_tokens: 0,
+        })
+    }
+
+    /// Reads what a `/status` document says about an application: its private keys stand in the place of secrets.
+    pub fn of_application(text: &[u8], application: &ApplicationId) -> Result<Self, Unreadable> {
+        let document = Document::parse(text)?;
+        let found = document.applications.into_iter().find(|one| one.id == application.as_str()).ok_or(Unreadable::NoApplication)?;
+        Ok(Self {
+            boot_id: document.boot_id,
+            uptime: age(document.uptime_seconds).unwrap_or_default(),
+            revision: document.revision,
+            secrets: found.private_keys.into_iter().map(Held::from).collect(),
+            client_tokens: found.client_tokens,
         })
     }
 
     fn held(&self, id: &SecretId) -> Option<&Held> {
         self.secrets.iter().find(|held| held.id.as_ref() == Some(id))
+    }
+}
+
+impl Document {
+    fn parse(text: &[u8]) -> Result<Self, Unreadable> {
+        let malformed = |error: serde_json::Error| Unreadable::Malformed(error.to_string());
+        let head: Head = serde_json::from_slice(text).map_err(malformed)?;
+        if head.schema > SCHEMA {
+            return Err(Unreadable::Newer(head.schema));
+        }
+        serde_json::from_slice(text).map_err(malformed)
     }
 }
 
@@ -188,10 +223,21 @@ pub struct Question<'a> {
     pub revision: &'a Revision,
     /// The secret that stays.
     pub stays: &'a SecretId,
+    /// What it must have come to there.
+    pub must: Must,
     /// The secret that goes, and for how long it must have been unused.
     pub goes: Option<(&'a SecretId, Duration)>,
     /// The fewest sidecars that must be listed.
     pub expect: usize,
+}
+
+/// What a sidecar must have done with the secret that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Must {
+    /// It holds it; the provider may not know it yet.
+    Hold,
+    /// It had it accepted since we began to watch, and believes in it.
+    Accept,
 }
 
 /// Whether the gate is open.
@@ -281,6 +327,15 @@ impl Watch {
         self.members.iter().map(|member| member.last.name.clone()).collect()
     }
 
+    /// The tokens for clients that all of them have made and that are alive.
+    pub fn client_tokens(&self) -> u64 {
+        let of = |member: &Member| match &member.last.answer {
+            Answer::Look(look) => look.client_tokens,
+            Answer::Silent(_) | Answer::Refuses => 0,
+        };
+        self.members.iter().map(of).sum()
+    }
+
     /// Takes in a look. Returns the names of those that are dropped by it.
     pub fn note(&mut self, seen: Vec<Sighting>, now: Instant) -> Vec<String> {
         for sighting in seen {
@@ -347,11 +402,10 @@ fn answer(answer: &Answer, question: &Question<'_>, watched: Duration) -> Result
         return Err(Shut::Because(Why::OtherRevision));
     }
     let stays = look.held(question.stays).ok_or(Shut::WithoutIds)?;
-    if stays.trust == Trust::Doubted {
-        return Err(Shut::Because(Why::Doubts));
-    }
-    if stays.accepted_ago.is_none_or(|ago| ago > watched) {
-        return Err(Shut::Because(Why::NotAccepted));
+    match question.must {
+        Must::Accept if stays.trust == Trust::Doubted => return Err(Shut::Because(Why::Doubts)),
+        Must::Accept if stays.accepted_ago.is_none_or(|ago| ago > watched) => return Err(Shut::Because(Why::NotAccepted)),
+        Must::Hold | Must::Accept => {}
     }
     let Some((goes, soak)) = question.goes else { return Ok(()) };
     let goes = look.held(goes).ok_or(Shut::WithoutIds)?;

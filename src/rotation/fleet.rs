@@ -188,7 +188,7 @@ enum Said {
 async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessToken>, account: &ApiKey) -> Said {
     let read = |text: &[u8]| match Look::parse(text, account) {
         Ok(look) => Said::Answer(Answer::Look(look)),
-        Err(Unreadable::NoAccount) => Said::NoAccount,
+        Err(Unreadable::NoAccount | Unreadable::NoApplication) => Said::NoAccount,
         Err(unreadable @ (Unreadable::Malformed(_) | Unreadable::Newer(_))) => Said::Answer(Answer::Silent(unreadable.to_string())),
     };
     match &member.way {

@@ -8,6 +8,7 @@
 
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -170,6 +171,24 @@ pub enum Unusable {
     },
 }
 
+/// What is kept on a disk between two steps: one kind of journal. All kinds are of one schema.
+pub trait Kept: Sized {
+    /// As text.
+    fn to_text(&self) -> Zeroizing<String>;
+    /// From text.
+    fn parse(text: &str) -> Result<Self, Unusable>;
+}
+
+impl Kept for Journal {
+    fn to_text(&self) -> Zeroizing<String> {
+        text_of(self)
+    }
+
+    fn parse(text: &str) -> Result<Self, Unusable> {
+        parsed(text)
+    }
+}
+
 impl Journal {
     /// Whether there is nothing left to do: what is kept is for the next rotation.
     pub fn is_over(&self) -> bool {
@@ -183,23 +202,31 @@ impl Journal {
 
     /// As text.
     pub fn to_text(&self) -> Zeroizing<String> {
-        // Every part has a form in JSON: keys are words, dates are after 1970.
-        Zeroizing::new(serde_json::to_string_pretty(self).unwrap_or_default())
+        text_of(self)
     }
 
     /// From text.
     pub fn parse(text: &str) -> Result<Self, Unusable> {
-        #[derive(Deserialize)]
-        struct Head {
-            schema: u32,
-        }
-        let malformed = |error: serde_json::Error| Unusable::Malformed { line: error.line(), column: error.column() };
-        let head: Head = serde_json::from_str(text).map_err(malformed)?;
-        if head.schema > SCHEMA {
-            return Err(Unusable::Newer(head.schema));
-        }
-        serde_json::from_str(text).map_err(malformed)
+        parsed(text)
     }
+}
+
+pub(super) fn text_of(journal: &impl Serialize) -> Zeroizing<String> {
+    // Every part has a form in JSON: keys are words, dates are after 1970.
+    Zeroizing::new(serde_json::to_string_pretty(journal).unwrap_or_default())
+}
+
+pub(super) fn parsed<J: DeserializeOwned>(text: &str) -> Result<J, Unusable> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    let malformed = |error: serde_json::Error| Unusable::Malformed { line: error.line(), column: error.column() };
+    let head: Head = serde_json::from_str(text).map_err(malformed)?;
+    if head.schema > SCHEMA {
+        return Err(Unusable::Newer(head.schema));
+    }
+    serde_json::from_str(text).map_err(malformed)
 }
 
 /// The one way of a value into a journal and out of it.
@@ -277,16 +304,16 @@ pub mod date {
 }
 
 /// Dates in RFC 3339.
-mod date_always {
+pub(super) mod date_always {
     use std::time::SystemTime;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(date: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::rotation) fn serialize<S: Serializer>(date: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&humantime::format_rfc3339_millis(*date))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+    pub(in crate::rotation) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
         humantime::parse_rfc3339_weak(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Not here: doing things, the time, chance.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::Item;
 use super::effect::{Doing, Effect, Outcome};
@@ -17,6 +17,7 @@ use super::evidence::Watch;
 use super::halt::{End, Parked};
 use super::journal::{Entry, Fact, Journal, SCHEMA};
 use super::plan::Plan;
+use super::tries::{Failed, Resting, Tries};
 use crate::secret::{ApiSecret, Revision, SecretId};
 use seen::Seen;
 use state::State;
@@ -82,8 +83,7 @@ pub struct Machine {
     watch: Watch,
     /// When this run came to the state.
     entered: Instant,
-    rest: Option<Instant>,
-    failing: Option<Failing>,
+    tries: Tries,
     over: Option<Over>,
 }
 
@@ -94,25 +94,12 @@ enum Disk {
     Behind,
 }
 
-/// An effect that fails.
-#[derive(Debug)]
-struct Failing {
-    doing: Doing,
-    since: Instant,
-    times: u32,
-}
-
 /// The end, and whether it was told.
 #[derive(Debug)]
 enum Over {
     Untold(End),
     Told(End),
 }
-
-/// The first wait after a failure; doubles.
-const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
-/// The longest.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 
 impl Machine {
     /// A new rotation.
@@ -140,8 +127,7 @@ impl Machine {
             disk: Disk::Same,
             seen: Seen::default(),
             entered: now.instant,
-            rest: None,
-            failing: None,
+            tries: Tries::default(),
             over: None,
         }
     }
@@ -173,12 +159,10 @@ impl Machine {
 
     /// What to do next.
     pub fn next(&mut self, now: Now, chance: &mut dyn Chance) -> Next {
-        if let Some(until) = self.rest {
-            if now.instant < until {
-                return Next::Wait(until);
-            }
-            self.rest = None;
-            self.seen.grow_old();
+        match self.tries.resting(now.instant) {
+            Resting::Until(until) => return Next::Wait(until),
+            Resting::Over => self.seen.grow_old(),
+            Resting::No => {}
         }
         match &self.over {
             Some(Over::Untold(end)) => return Next::Do(Effect::Report(end.clone())),
@@ -197,7 +181,7 @@ impl Machine {
             }
             Move::Rest(span) => {
                 let until = now.instant + span;
-                self.rest = Some(until);
+                self.tries.rest(until);
                 Next::Wait(until)
             }
             Move::Over(end) => self.end(end),
@@ -216,9 +200,7 @@ impl Machine {
             Outcome::Full => self.fail(effect.doing(), "the provider says that both slots are taken".to_owned(), now.instant),
             Outcome::Moved => self.fail(effect.doing(), "the file changed at the same moment".to_owned(), now.instant),
             outcome => {
-                if self.failing.as_ref().is_some_and(|failing| failing.doing == effect.doing()) {
-                    self.failing = None;
-                }
+                self.tries.succeeded(effect.doing());
                 self.learn(effect, outcome, now);
             }
         }
@@ -238,7 +220,7 @@ impl Machine {
         self.disk = Disk::Behind;
         self.seen = Seen::default();
         self.entered = now.instant;
-        self.failing = None;
+        self.tries.begin_anew();
     }
 
     fn note(&mut self, fact: Fact, now: Now) {
@@ -266,16 +248,9 @@ impl Machine {
             self.over = Some(Over::Told(end));
             return;
         }
-        let failing = match self.failing.take() {
-            Some(failing) if failing.doing == doing => Failing { times: failing.times.saturating_add(1), ..failing },
-            Some(_) | None => Failing { doing, since: now, times: 0 },
-        };
-        if now.saturating_duration_since(failing.since) >= self.journal.plan.give_up {
-            self.over = Some(Over::Untold(End::Parked(Parked::Failing { doing, cause })));
-        } else {
-            let doubled = FIRST_BACK_OFF.saturating_mul(1_u32.checked_shl(failing.times).unwrap_or(u32::MAX));
-            self.rest = Some(now + doubled.min(LONGEST_BACK_OFF));
-            self.failing = Some(failing);
+        match self.tries.failed(doing, self.journal.plan.give_up, now) {
+            Failed::TooLong => self.over = Some(Over::Untold(End::Parked(Parked::Failing { doing, cause }))),
+            Failed::Again => {}
         }
     }
 }

@@ -13,7 +13,7 @@ use vonage_sidecar::admin::status::rotation::Rotation;
 use vonage_sidecar::admin::status::{
     Binding, File, FileState, Listener, Proof, ProofOutcome, Proofs, Reload, ReloadOutcome, Role, Status, Watch,
 };
-use vonage_sidecar::admin::{Backend, Identity, Load, Operations, Pending, ReloadView};
+use vonage_sidecar::admin::{Backend, Identity, Load, Operations, Pending, Proven, ReloadView};
 use vonage_sidecar::clock;
 use vonage_sidecar::config::{self, Address};
 use vonage_sidecar::credentials::store::Store;
@@ -27,7 +27,7 @@ const WAIT: Duration = Duration::from_secs(10);
 /// What the made-up process saw and says.
 #[derive(Default)]
 pub struct Script {
-    proved: Mutex<Vec<Option<ApiKey>>>,
+    proved: Mutex<Vec<Proven>>,
     pending_listener: AtomicBool,
     /// Proofs wait for it when it is there.
     gate: Option<Notify>,
@@ -73,15 +73,23 @@ impl Operations for Fake {
         Box::pin(async { reload })
     }
 
-    fn prove(&self, account: Option<ApiKey>) -> Pending<'_, Vec<Proof>> {
-        self.0.proved.lock().unwrap().push(account);
+    fn prove(&self, whose: Proven) -> Pending<'_, Vec<Proof>> {
+        self.0.proved.lock().unwrap().push(whose);
         Box::pin(async {
             self.0.proving.notify_one();
             if let Some(gate) = &self.0.gate {
                 gate.notified().await;
             }
             let (account, host) = ("abcd1234".to_owned(), "rest.nexmo.com".to_owned());
-            vec![Proof { account, id: None, position: Some(0), host, outcome: ProofOutcome::Accepted, detail: String::new() }]
+            vec![Proof {
+                account,
+                application: None,
+                id: None,
+                position: Some(0),
+                host,
+                outcome: ProofOutcome::Accepted,
+                detail: String::new(),
+            }]
         })
     }
 }
@@ -240,7 +248,7 @@ async fn observers_prove_with_the_token_only() {
         ask(room.observe, &["POST /prove?account=abcd1234 HTTP/1.1", &host, token, "x-sidecar-admin: 1", "Content-Length: 0"]).await;
     let proofs: Proofs = serde_json::from_str(&asked.body).unwrap();
     assert_eq!((proofs.schema, proofs.proofs[0].outcome), (1, ProofOutcome::Accepted));
-    assert_eq!(*room.script.proved.lock().unwrap(), [Some(ApiKey::parse("abcd1234").unwrap())]);
+    assert_eq!(*room.script.proved.lock().unwrap(), [Proven::Account(ApiKey::parse("abcd1234").unwrap())]);
 }
 
 #[tokio::test]

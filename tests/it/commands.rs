@@ -1,6 +1,7 @@
 //! `check` and `explain` as people and scripts use them: what they say, where they say it, and how they end.
 
-use vonage_sidecar::emulator::Options;
+use vonage_sidecar::emulator::{ApplicationSpec, Options};
+use vonage_sidecar::jwt::generate::Generated;
 
 use crate::support::process::{Ended, Home, instead_of_vonage, vonage};
 
@@ -130,6 +131,24 @@ async fn online_every_secret_is_tried_at_every_host_that_has_a_free_call() {
 }
 
 #[tokio::test]
+async fn online_every_private_key_is_tried_by_a_token_that_it_signs() {
+    let [good, other] = &*crate::schemes::rig::PAIRS;
+    let mut options = Options::with_account("abcd1234", &["NewSecret2", "OldSecret1"]);
+    let public_key = Some(good.public.clone());
+    options.applications = vec![ApplicationSpec { id: "app-1".to_owned(), account: "abcd1234".to_owned(), public_key }];
+    let emulator = vonage(options).await;
+    let home = |keys: &[&Generated]| {
+        home(Some(&instead_of_vonage(emulator.address())), Some(&(GOOD.to_owned() + &crate::schemes::rig::application("app-1", keys))))
+    };
+    let both = home(&[good, other]).run(&["check", "--online"]).await;
+    assert_eq!(both.code, Some(1), "{}", both.err);
+    says(&both, &["app-1     private_keys[0]  api.nexmo.com   accepted\n", "app-1     private_keys[1]  api.nexmo.com   refused "]);
+    assert_eq!(home(&[good]).run(&["check", "--online"]).await.code, Some(0));
+    emulator.control().set_clock(300);
+    assert_eq!(home(&[good]).run(&["check", "--online"]).await.code, Some(0), "a clock that is off says nothing about a key");
+}
+
+#[tokio::test]
 async fn online_a_provider_that_cannot_be_reached_is_not_a_refusal() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = home(Some(&instead_of_vonage(closed)), Some(GOOD));
@@ -180,7 +199,12 @@ async fn applications_keys_and_what_is_wrong_with_them_are_told() {
 
     let cut = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n";
     let two = home(None, Some(&(GOOD.to_owned() + &application("app-1", cut) + &application("app-2", pem.as_pem()))));
-    says(&two.run(&["check"]).await, &["private_keys[0] is not ", "2 applications with 1 private key"]);
+    let checked = two.run(&["check"]).await;
+    assert_eq!(checked.code, Some(1), "an application without any key is an error");
+    says(
+        &checked,
+        &["private_keys[0] is not ", "2 applications with 1 private key", "error: ", "has no private key of the application app-1"],
+    );
     let unnamed = two.run(&["explain", "POST", "/v1/calls"]).await;
     assert_eq!(unnamed.code, Some(1));
     says(&unnamed, &["denied          400 application_not_named: "]);

@@ -2,6 +2,7 @@
 
 mod beginnings;
 mod history;
+mod keypairs; // key pairs of applications
 mod luck;
 mod model;
 mod sidecars;

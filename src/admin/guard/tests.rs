@@ -167,12 +167,20 @@ fn a_target_or_host_that_could_mean_two_things_is_refused() {
 }
 
 #[test]
-fn prove_takes_one_account_or_all() {
+fn prove_takes_one_account_one_application_or_all() {
     let asked =
         |target: &str| admit(Surface::Operators, &[], LOOPBACK, &head("POST", target, &[("host", "localhost"), (ADMIN_HEADER, "1")]));
-    assert_eq!(asked("/prove"), Ok(Call::Prove(None)));
-    assert_eq!(asked("/prove?account=abcd1234"), Ok(Call::Prove(Some(ApiKey::parse("abcd1234").unwrap()))));
-    for bad in ["/prove?account=", "/prove?account=a&account=b", "/prove?other=1", "/prove?account=a%0ab"] {
+    assert_eq!(asked("/prove"), Ok(Call::Prove(Proven::Everything)));
+    assert_eq!(asked("/prove?account=abcd1234"), Ok(Call::Prove(Proven::Account(ApiKey::parse("abcd1234").unwrap()))));
+    assert_eq!(asked("/prove?application=app-1"), Ok(Call::Prove(Proven::Application(ApplicationId::parse("app-1").unwrap()))));
+    for bad in [
+        "/prove?account=",
+        "/prove?account=a&account=b",
+        "/prove?account=a&application=b",
+        "/prove?application=",
+        "/prove?other=1",
+        "/prove?account=a%0ab",
+    ] {
         assert_eq!(asked(bad), Err(BAD_QUERY), "{bad}");
     }
 }

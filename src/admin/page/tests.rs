@@ -54,6 +54,7 @@ fn evil() -> Status {
             membership: Presence::Listed,
             lingering_seconds: None,
             private_keys: vec![value],
+            client_tokens: 0,
         }],
         reloads: vec![Reload { age_seconds: 61.0, outcome: ReloadOutcome::Failed, generation: 2, detail: EVIL.to_owned() }],
         listeners: vec![Listener {

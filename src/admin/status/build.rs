@@ -1,6 +1,7 @@
 //! The `/status` document of a moment: from a snapshot, [`Facts`] and `now`. Pure.
 
-use std::time::{Duration, Instant};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::rotation::Rotation;
 use super::{Account, Application, Listener, Presence, SCHEMA, Standing, Status, Value};
@@ -16,6 +17,8 @@ pub(in crate::admin) struct Facts {
     pub(in crate::admin) boot_id: String,
     /// Since it started.
     pub(in crate::admin) uptime: Duration,
+    /// The date, for what ends by the calendar.
+    pub(in crate::admin) date: SystemTime,
     /// Whether it is ending.
     pub(in crate::admin) draining: bool,
     /// How reading the credentials file goes.
@@ -39,7 +42,7 @@ impl Status {
             revision: snapshot.revision.as_ref().map(ToString::to_string),
             credentials: facts.reloads.file,
             accounts: snapshot.accounts.iter().map(|account| Account::of(account, &facts.rotation, now)).collect(),
-            applications: snapshot.applications.iter().map(|application| Application::of(application, now)).collect(),
+            applications: snapshot.applications.iter().map(|application| Application::of(application, now, facts.date)).collect(),
             reloads: facts.reloads.history,
             listeners: facts.listeners,
             schedule: facts.rotation.schedule,
@@ -64,7 +67,7 @@ impl Account {
 }
 
 impl Application {
-    fn of(application: &credentials::Application, now: Instant) -> Self {
+    fn of(application: &credentials::Application, now: Instant, date: SystemTime) -> Self {
         let (membership, lingering_seconds) = presence(application.place, now);
         let standings = application.opinion.lock();
         Self {
@@ -73,6 +76,7 @@ impl Application {
             membership,
             lingering_seconds,
             private_keys: application.keys.iter().map(|slot| Value::of(slot, &standings, now)).collect(),
+            client_tokens: application.handed_out.lock().unwrap_or_else(PoisonError::into_inner).alive(date),
         }
     }
 }

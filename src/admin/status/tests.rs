@@ -61,6 +61,7 @@ fn snapshot(now: Instant) -> Snapshot {
         account: key,
         keys: vec![Slot { uid: Uid(9), value: signer, label: Label::default(), place: Place::File(0), usage: Arc::new(Usage::new(now)) }],
         place: Membership::Lingering { until: now + Duration::from_secs(30) },
+        handed_out: Arc::default(),
         opinion,
     };
     Snapshot {
@@ -88,6 +89,7 @@ fn facts() -> Facts {
     Facts {
         boot_id: "00112233".to_owned(),
         uptime: Duration::from_micros(12_345_678),
+        date: crate::clock::wall(),
         draining: false,
         reloads: ReloadView { file: file(), history: Vec::new() },
         listeners: Vec::new(),

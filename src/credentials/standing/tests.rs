@@ -42,7 +42,7 @@ impl Timeline {
 
     fn order(&mut self) -> Vec<Uid> {
         let candidates = file(&self.file);
-        self.standings.order(&candidates, HOST, Trial::No, self.now)
+        self.standings.order(&candidates, HOST, Trial::No, self.now).into_vec()
     }
 }
 
@@ -114,9 +114,9 @@ fn the_way_to_the_only_one_that_works_is_never_damped() {
 fn a_retiring_value_stands_behind_what_may_work_and_before_what_does_not() {
     let mut time = Timeline::of(&[A, B]);
     let candidates = [file(&[A, B]), vec![retiring(C, time.now + Duration::from_mins(1))]].concat();
-    assert_eq!(time.standings.order(&candidates, HOST, Trial::No, time.now), [A, B, C]);
+    assert_eq!(time.standings.order(&candidates, HOST, Trial::No, time.now).into_vec(), [A, B, C]);
     time.learn(A, Lesson::RefusedAlone);
-    assert_eq!(time.standings.order(&candidates, HOST, Trial::No, time.now), [B, C, A]);
+    assert_eq!(time.standings.order(&candidates, HOST, Trial::No, time.now).into_vec(), [B, C, A]);
 }
 
 #[test]
@@ -239,7 +239,7 @@ proptest! {
             standings.learn(Uid(uid), HOST, lesson, now, &files, now);
             let mut order = standings.order(&candidates, HOST, Trial::Allowed, now);
             order.sort_unstable();
-            prop_assert_eq!(order, held.iter().map(|uid| Uid(*uid)).collect::<Vec<_>>());
+            prop_assert_eq!(order.into_vec(), held.iter().map(|uid| Uid(*uid)).collect::<Vec<_>>());
         }
     }
 

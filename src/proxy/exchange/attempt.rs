@@ -12,6 +12,7 @@ use crate::credentials::standing::Standing;
 use crate::credentials::usage::Usage;
 use crate::credentials::{Generation, Keyring, Uid};
 use crate::inject::{self, Credential};
+use crate::prove::clocks;
 use crate::proxy::Proxy;
 use crate::proxy::answer::{End, Opened};
 use crate::proxy::caller::Caller;
@@ -105,6 +106,8 @@ impl Proxy {
         let answer = self.send(ask, presented.credential(), caller).await?;
         let judged = judge(ask, wanted.scheme(), answer).await?;
         drop(in_use);
+        let verdict = clocks::weigh(&pick.keyring, pick.uid, judged.verdict, &judged.head.headers);
+        let judged = Judged { verdict, ..judged };
         self.metrics.attempt(ask.host, judged.verdict);
         match judged.verdict {
             Verdict::Accepted => usage.accepted(clock::now()),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Ask;
 use super::attempt::Pick;
 use crate::clock;
-use crate::credentials::standing::Lesson;
+use crate::credentials::standing::{Few, Lesson};
 use crate::credentials::{Keyring, Uid};
 use crate::metrics::FallbackOutcome;
 use crate::prove::{self, Learnt};
@@ -19,7 +19,7 @@ use crate::vonage::refusal::Verdict;
 pub(super) struct Lessons<'a> {
     proxy: &'a Proxy,
     host: Host,
-    taken: Vec<Taken>,
+    taken: Few<Taken>,
 }
 
 struct Taken {
@@ -31,7 +31,7 @@ struct Taken {
 
 impl<'a> Lessons<'a> {
     pub(super) fn new(proxy: &'a Proxy, host: Host) -> Self {
-        Self { proxy, host, taken: Vec::new() }
+        Self { proxy, host, taken: Few::new() }
     }
 
     /// The verdict on an attempt that was sent at `sent`.

@@ -7,8 +7,8 @@ use super::lessons::Lessons;
 use super::{Ask, Told};
 use crate::clock;
 use crate::credentials::Uid;
-use crate::credentials::restraint::Allowance;
-use crate::credentials::standing::{Standing, Trial};
+use crate::credentials::restraint::{Allowance, Restraint};
+use crate::credentials::standing::{Candidate, Standing, Standings, Trial};
 use crate::metrics::{FallbackOutcome, HoldOutcome};
 use crate::prove::{self, Proof};
 use crate::proxy::Proxy;
@@ -19,6 +19,8 @@ use crate::vonage::refusal::Verdict;
 
 /// An account that was accepted this lately is worth waiting for.
 const WORTH_WAITING: Duration = Duration::from_mins(1);
+/// Where no free call tells whether a value is live by now, a request that waits finds out by itself after this long.
+const FINDS_OUT: Duration = Duration::from_secs(1);
 /// A body that cannot be sent twice is sent only with a secret accepted this lately.
 const PROVEN_LATELY: Duration = Duration::from_secs(5);
 
@@ -38,13 +40,31 @@ impl Proxy {
 
     /// The best secret that the rules allow now, from the newest snapshot.
     fn pick(&self, ask: &Ask, wanted: &Wanted, course: &mut Course) -> Option<Pick> {
+        self.pick_by(ask, wanted, |order, held, standings| {
+            course.choose(order, held, |uid, since| standings.accepted_since(uid, ask.host, since))
+        })
+    }
+
+    /// One that was refused here already, for a request that has waited: once, and out of the budget of useless attempts.
+    fn pick_again(&self, ask: &Ask, wanted: &Wanted, course: &Course) -> Option<Pick> {
+        let pick = self.pick_by(ask, wanted, |order, _, _| course.once_more(order))?;
+        let has_budget = |restraint: &mut Restraint| restraint.has_budget(ask.endpoint.name, ask.host, clock::now());
+        pick.keyring.opinion().restraint(has_budget).then_some(pick)
+    }
+
+    fn pick_by(
+        &self,
+        ask: &Ask,
+        wanted: &Wanted,
+        choose: impl FnOnce(&[Uid], &[Candidate], &mut Standings) -> Option<Uid>,
+    ) -> Option<Pick> {
         let snapshot = self.store.load();
         let keyring = snapshot.keyring(&wanted.keyring())?;
         let trial = if ask.body.surely_replays() && prove::free_call(&keyring, ask.host).is_none() { Trial::Allowed } else { Trial::No };
         let candidates = keyring.candidates();
         let mut standings = keyring.opinion().lock();
         let order = standings.order(&candidates, ask.host, trial, clock::now());
-        let uid = course.choose(&order, &candidates, |uid, since| standings.accepted_since(uid, ask.host, since))?;
+        let uid = choose(&order, &candidates, &mut standings)?;
         let standing = standings.standing(uid, ask.host);
         drop(standings);
         Some(Pick { keyring, uid, generation: snapshot.generation, standing })
@@ -107,7 +127,7 @@ impl Proxy {
         if !keyring.opinion().is_restrained() {
             return Allowance::Full;
         }
-        let newest = keyring.items().into_iter().map(|item| item.uid).max().unwrap_or(Uid(0));
+        let newest = keyring.items().map(|item| item.uid).max().unwrap_or(Uid(0));
         keyring.opinion().restraint(|restraint| restraint.allowance(ask.endpoint.name, ask.host, newest, clock::now()))
     }
 
@@ -148,11 +168,16 @@ impl Proxy {
         })
     }
 
-    /// A secret that came after what was tried or was accepted since, or nothing within `patience`.
+    /// A secret that came after what was tried or was accepted since, or nothing within `patience`. Where nobody can ask
+    /// about the values meanwhile, one that was refused is tried once more: a provider that changes a public key may refuse
+    /// the old one before it takes the new one everywhere.
     async fn wait_for_newer(&self, ask: &Ask, wanted: &Wanted, course: &mut Course, patience: Duration) -> Option<Pick> {
         let mut published = self.store.subscribe();
-        let mut accepted = self.store.load().keyring(&wanted.keyring())?.opinion().subscribe();
+        let keyring = self.store.load().keyring(&wanted.keyring())?;
+        let mut accepted = keyring.opinion().subscribe();
+        let nobody_asks = prove::free_call(&keyring, ask.host).is_none();
         let newer = async {
+            let mut finds_out = std::pin::pin!(tokio::time::sleep(FINDS_OUT));
             loop {
                 if let Some(pick) = self.pick(ask, wanted, course) {
                     return Some(pick);
@@ -160,6 +185,11 @@ impl Proxy {
                 tokio::select! {
                     changed = published.changed() => changed.ok()?,
                     changed = accepted.changed() => changed.ok()?,
+                    () = &mut finds_out, if nobody_asks && !finds_out.is_elapsed() => {
+                        if let Some(pick) = self.pick_again(ask, wanted, course) {
+                            return Some(pick);
+                        }
+                    }
                 }
             }
         };

@@ -27,7 +27,7 @@ fn held(name: &str, unused_for: Option<u64>, accepted_ago: Option<u64>) -> Held 
 /// A sidecar that has run for long, has the file, and has not used the old secret for a minute.
 fn good() -> Look {
     let secrets = vec![held("new", Some(0), Some(1)), held("old", Some(60), Some(60))];
-    Look { boot_id: "b".to_owned(), uptime: seconds(1000), revision: Some(Revision::parse("r2").unwrap()), secrets }
+    Look { boot_id: "b".to_owned(), uptime: seconds(1000), revision: Some(Revision::parse("r2").unwrap()), secrets, client_tokens: 0 }
 }
 
 fn seen(name: &str, listing: Listing, answer: Answer) -> Sighting {
@@ -44,7 +44,7 @@ fn gate(sightings: Vec<Sighting>) -> Gate {
 }
 
 fn question<'a>(revision: &'a Revision, stays: &'a SecretId, goes: &'a SecretId) -> Question<'a> {
-    Question { revision, stays, goes: Some((goes, seconds(30))), expect: 1 }
+    Question { revision, stays, must: Must::Accept, goes: Some((goes, seconds(30))), expect: 1 }
 }
 
 fn blocked(look: Look) -> Why {

@@ -1,4 +1,4 @@
-//! Keeps journals in a directory, one an account, and lets one process at a time at each.
+//! Keeps journals in a directory, one an account or application, and lets one process at a time at each.
 //!
 //! Invariants: a journal is whole or the one before; it is durable, and so is its name, before a save returns; nobody
 //! but the owner can read it; who holds a [`Disk`] is the only one on this machine that rotates the account.
@@ -8,9 +8,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Journal, Unusable};
+use super::{Journal, Kept, Unusable};
 use crate::files::{self, Failure, FileError, Lock};
-use crate::secret::ApiKey;
+use crate::secret::{ApiKey, ApplicationId};
 
 /// The longest journal: some hundred entries are far below it.
 const LONGEST: usize = 4 << 20;
@@ -35,7 +35,7 @@ pub enum DiskError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process is at it.
-    #[error("{} is locked: another process rotates this account; wait for it to end", .0.display())]
+    #[error("{} is locked: another process is at it; wait for it to end", .0.display())]
     Locked(PathBuf),
     /// The text is of no use.
     #[error("{}: {cause}", .path.display())]
@@ -50,16 +50,30 @@ pub enum DiskError {
 impl Disk {
     /// Takes the journal of an account, in a directory that is made when it is missing.
     pub fn open(directory: &Path, account: &ApiKey) -> Result<Self, DiskError> {
+        Self::named(directory, account.as_str())
+    }
+
+    /// The same for the key pair of an application. No API key has a full stop.
+    pub fn of_application(directory: &Path, application: &ApplicationId) -> Result<Self, DiskError> {
+        Self::named(directory, &format!("application.{application}"))
+    }
+
+    fn named(directory: &Path, name: &str) -> Result<Self, DiskError> {
         files::private_directory(directory)?;
-        let path = directory.join(format!("{account}.lock"));
+        let path = directory.join(format!("{name}.lock"));
         let lock = files::lock_file(&path)?.ok_or(DiskError::Locked(path))?;
-        let disk = Self { path: directory.join(format!("{account}.json")), _lock: lock };
+        let disk = Self { path: directory.join(format!("{name}.json")), _lock: lock };
         disk.sweep(directory)?;
         Ok(disk)
     }
 
     /// What was kept, if anything was.
     pub fn load(&self) -> Result<Option<Journal>, DiskError> {
+        self.load_kind()
+    }
+
+    /// The same of any kind.
+    pub fn load_kind<J: Kept>(&self) -> Result<Option<J>, DiskError> {
         read(&self.path)
     }
 
@@ -70,6 +84,11 @@ impl Disk {
 
     /// Keeps it, for good.
     pub fn save(&self, journal: &Journal) -> Result<(), DiskError> {
+        self.save_kind(journal)
+    }
+
+    /// The same of any kind.
+    pub fn save_kind<J: Kept>(&self, journal: &J) -> Result<(), DiskError> {
         Ok(files::replace(&self.path, journal.to_text().as_bytes(), 0o600)?)
     }
 
@@ -89,7 +108,7 @@ impl Disk {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Journal>, DiskError> {
+fn read<J: Kept>(path: &Path) -> Result<Option<J>, DiskError> {
     let contents = match files::read(path, LONGEST) {
         Ok(contents) => contents,
         Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
@@ -97,7 +116,7 @@ fn read(path: &Path) -> Result<Option<Journal>, DiskError> {
     };
     let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
-    Journal::parse(text).map(Some).map_err(unusable)
+    J::parse(text).map(Some).map_err(unusable)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::state::{Change, Goes, State, Then};
 use super::steps::{Move, Need, View, go, milliseconds, stuck};
 use crate::credentials::Keep;
 use crate::rotation::effect::{Deploy, Effect};
-use crate::rotation::evidence::{Gate, Question};
+use crate::rotation::evidence::{Gate, Must, Question};
 use crate::rotation::halt::{End, Ending, Parked, Stuck};
 use crate::rotation::journal::Fact;
 use crate::rotation::plan::{Approve, Fleet, Mode};
@@ -238,7 +238,7 @@ fn question(change: &Change, expect: usize, soak: Soak, span: Duration) -> Quest
         Soak::Yes => change.goes.id().map(|id| (id, span)),
         Soak::No => None,
     };
-    Question { revision: &change.revision, stays: &change.stays.id, goes, expect }
+    Question { revision: &change.revision, stays: &change.stays.id, must: Must::Accept, goes, expect }
 }
 
 /// After a leak: what is left of the time that sidecars have to follow.

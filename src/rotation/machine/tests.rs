@@ -1,6 +1,8 @@
 //! The way from the first step to the last, as a runner sees it, and what a run does that cannot go on. What may come
 //! between, in all combinations, is in `tests/it/rotation`.
 
+use std::time::Duration;
+
 use super::*;
 use crate::credentials::{Keep, Label};
 use crate::rotation::effect::Listed;
@@ -127,7 +129,7 @@ impl Calm {
         };
         let secrets = self.file.items.iter().map(held).collect();
         let revision = self.file.revision.clone();
-        let look = Look { boot_id: "b".to_owned(), uptime: Duration::from_secs(1000), revision, secrets };
+        let look = Look { boot_id: "b".to_owned(), uptime: Duration::from_secs(1000), revision, secrets, client_tokens: 0 };
         Sighting { name: "one".to_owned(), listing: Listing::Listed, answer: Answer::Look(look) }
     }
 }

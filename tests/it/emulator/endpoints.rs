@@ -184,6 +184,7 @@ async fn everything_is_controlled_over_http_too() {
     assert_eq!(call("PUT", "lag", "{\"host\":\"api.nexmo.com\",\"new_ms\":5}").await.status, StatusCode::NO_CONTENT);
     assert_eq!(call("GET", "state", "").await.json()["lag_of"]["api.nexmo.com"], json!({"new_ms": 5, "revoked_ms": 0}));
     assert_eq!(call("PUT", "dialect", "{\"basic\":\"problem-401\"}").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(call("PUT", "clock", "{\"ahead_seconds\":0}").await.status, StatusCode::NO_CONTENT);
     assert_eq!(call("PUT", "idle-close", "{\"ms\":0}").await.status, StatusCode::NO_CONTENT);
     assert_eq!(call("POST", "faults", "{\"faults\":\"status=503\",\"path\":\"/sms\",\"times\":1}").await.status, StatusCode::NO_CONTENT);
     assert_eq!(call("POST", "faults", "{\"faults\":\"bang\"}").await.status, StatusCode::BAD_REQUEST);

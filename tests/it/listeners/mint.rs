@@ -48,6 +48,8 @@ async fn a_caller_with_the_token_gets_the_claims_that_it_asks_for() {
     let life = claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap();
     assert!((3600..=3660).contains(&life), "{life}");
     assert!(sidecar.vonage().seen().is_empty(), "no call passes such a listener");
+    let held = sidecar.store.load().application(APPLICATION).unwrap().clone();
+    assert_eq!(held.handed_out.lock().unwrap().alive(vonage_sidecar::clock::wall()), 1, "it is counted while it lives");
 }
 
 #[tokio::test]

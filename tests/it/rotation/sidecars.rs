@@ -149,7 +149,7 @@ impl Sidecar {
         });
         let secrets = secrets.collect();
         let uptime = world.now.saturating_duration_since(self.booted);
-        Look { boot_id: String::new(), uptime, revision: file.revision.clone(), secrets }
+        Look { boot_id: String::new(), uptime, revision: file.revision.clone(), secrets, client_tokens: 0 }
     }
 
     /// Whether it is known to have used a value so lately.

@@ -12,8 +12,10 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use vonage_sidecar::config::Settings;
+use vonage_sidecar::credentials::standing::Standing;
 use vonage_sidecar::emulator::{ApplicationSpec, Seen};
 use vonage_sidecar::jwt::generate::{self, Generated};
+use vonage_sidecar::vonage::hosts::Host;
 
 use crate::support::caller::{Answer, Caller};
 use crate::support::sidecar::{KEY, Setup, Sidecar, one_account};
@@ -51,6 +53,14 @@ pub async fn with(applications: &str, live: &Generated, adjust: impl FnOnce(&mut
 /// One application with these keys, of which the last one is the right one.
 pub async fn one(pairs: &[&Generated]) -> Sidecar {
     with(&application(APPLICATION, pairs), pairs.last().copied().unwrap_or(&PAIRS[0]), |_| {}).await
+}
+
+/// What a sidecar believes of the key at this place.
+pub fn standing(sidecar: &Sidecar, position: usize, host: Host) -> Standing {
+    let snapshot = sidecar.store.load();
+    let application = snapshot.application(APPLICATION).unwrap();
+    let standings = application.opinion.lock();
+    standings.standing(application.keys[position].uid, host)
 }
 
 /// A token as an SDK makes it, signed by nobody we know.

@@ -2,25 +2,17 @@
 
 use http::Method;
 use serde_json::json;
-use vonage_sidecar::config::MintClaims;
+use vonage_sidecar::config::{MintClaims, Settings};
 use vonage_sidecar::credentials::standing::Standing;
 use vonage_sidecar::secret::ApplicationId;
 use vonage_sidecar::vonage::hosts::Host;
 
 use super::rig::{
-    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, one, placeholder, placeholder_of, request, send, token, with,
+    APPLICATION, LIVE, OTHER_APPLICATION, PAIRS, application, call, one, placeholder, placeholder_of, request, send, standing, token, with,
 };
 use crate::fallback::rig::{attempts, rule};
 use crate::support::caller::PLACEHOLDER;
-use crate::support::sidecar::{Sidecar, one_account};
-
-/// What a sidecar believes of the key at this place.
-fn standing(sidecar: &Sidecar, position: usize, host: Host) -> Standing {
-    let snapshot = sidecar.store.load();
-    let application = snapshot.application(APPLICATION).unwrap();
-    let standings = application.opinion.lock();
-    standings.standing(application.keys[position].uid, host)
-}
+use crate::support::sidecar::one_account;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_takes_only_tokens_gets_ours_whatever_the_caller_sent() {
@@ -97,6 +89,23 @@ async fn a_403_of_video_is_cured_by_the_other_key_and_other_403s_are_not() {
     sidecar.vonage().add_fault(rule("forbidden").on_path(&path));
     assert_eq!(call(&sidecar, Method::GET, &path, None).await.status, 403);
     assert_eq!(attempts(&sidecar, &path).len(), 1);
+}
+
+/// Vonage may refuse the old key of an application before it takes the new one everywhere, and Video has no free call that
+/// would show when that is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_every_key_fails_for_a_moment_is_tried_once_more_where_nobody_else_can_find_out() {
+    let path = format!("/v2/project/{APPLICATION}/archive");
+    let hold = |settings: &mut Settings| settings.fallback.hold = std::time::Duration::from_millis(2500);
+    for (moments, wanted, attempts_made) in [(2, 200, 3), (9, 403, 3)] {
+        let sidecar = with(&application(APPLICATION, &[&PAIRS[0], &PAIRS[1]]), &PAIRS[0], hold).await;
+        assert!(call(&sidecar, Method::GET, &path, None).await.status.is_success());
+        sidecar.vonage().reset();
+        sidecar.vonage().add_fault(rule("refused").on_path(&path).times(moments));
+        let answer = call(&sidecar, Method::GET, &path, None).await;
+        assert_eq!(answer.status, wanted, "{}", answer.text());
+        assert_eq!(attempts(&sidecar, &path).len(), attempts_made);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,118 @@
+//! What the rotation of a key pair is asked to do, and how patient it is. Kept in its journal.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::rotation::journal::span;
+use crate::rotation::plan::Fleet;
+use crate::secret::{ApiKey, ApplicationId};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The application.
+    pub application: ApplicationId,
+    /// The account that it belongs to.
+    pub account: ApiKey,
+    /// When the public key may be replaced.
+    pub window: Window,
+    /// Whose evidence counts.
+    pub fleet: Fleet,
+    /// How many acceptances in a row prove the new key, at each host.
+    pub prove_times: u32,
+    /// From the first of them to the last.
+    #[serde(with = "span")]
+    pub prove_for: Duration,
+    /// How much older than the file of today the file of a sidecar may be that starts now. Both keys are in the file
+    /// for at least as long before the public key is replaced.
+    #[serde(with = "span")]
+    pub overlap: Duration,
+    /// From one look to the next.
+    #[serde(with = "span")]
+    pub poll: Duration,
+    /// How long what fails is tried again.
+    #[serde(with = "span")]
+    pub give_up: Duration,
+    /// How long the provider, or a sidecar, may take to come to what is expected of it.
+    #[serde(with = "span")]
+    pub patience: Duration,
+}
+
+/// When tokens that clients of apps have may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// At any time, on the word of the operator.
+    Now,
+    /// Every day between these minutes of the day in UTC. The end may be on the next day.
+    Daily {
+        /// From, included.
+        from: u16,
+        /// To, excluded.
+        to: u16,
+    },
+}
+
+/// A text that is no window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected HH:MM-HH:MM in UTC, such as 02:00-04:30")]
+pub struct NoWindow;
+
+impl std::str::FromStr for Window {
+    type Err = NoWindow;
+
+    fn from_str(text: &str) -> Result<Self, NoWindow> {
+        let (from, to) = text.split_once('-').ok_or(NoWindow)?;
+        let (from, to) = (minute(from.trim())?, minute(to.trim())?);
+        if from == to { Err(NoWindow) } else { Ok(Self::Daily { from, to }) }
+    }
+}
+
+fn minute(text: &str) -> Result<u16, NoWindow> {
+    let (hour, minute) = text.split_once(':').ok_or(NoWindow)?;
+    let digits = |text: &str, below: u16| match text.len() {
+        2 => text.parse::<u16>().ok().filter(|number| *number < below && text.bytes().all(|byte| byte.is_ascii_digit())).ok_or(NoWindow),
+        _ => Err(NoWindow),
+    };
+    Ok(digits(hour, 24)? * 60 + digits(minute, 60)?)
+}
+
+impl Window {
+    /// Whether it is open.
+    pub fn is_open(self, date: SystemTime) -> bool {
+        let seconds = date.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let minute = seconds / 60 % (24 * 60);
+        match self {
+            Self::Now => true,
+            Self::Daily { from, to } if from < to => (u64::from(from)..u64::from(to)).contains(&minute),
+            Self::Daily { from, to } => minute >= u64::from(from) || minute < u64::from(to),
+        }
+    }
+}
+
+impl Plan {
+    /// From one acceptance to the next.
+    pub(super) fn pace(&self) -> Duration {
+        let times = self.prove_times.max(1);
+        self.prove_for.checked_div(times.saturating_sub(1).max(1)).unwrap_or(self.prove_for).max(Duration::from_millis(50))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_open_every_day_between_its_times_also_over_midnight() {
+        let at = |hour: u64, minute: u64| UNIX_EPOCH + Duration::from_secs(1_800_000_000 / 86400 * 86400 + hour * 3600 + minute * 60);
+        let night: Window = "02:00-04:30".parse().unwrap();
+        assert_eq!([at(1, 59), at(2, 0), at(4, 29), at(4, 30)].map(|date| night.is_open(date)), [false, true, true, false]);
+        let over: Window = "23:00 - 01:00".parse().unwrap();
+        assert_eq!([at(22, 59), at(23, 0), at(0, 59), at(1, 0)].map(|date| over.is_open(date)), [false, true, true, false]);
+        assert!(Window::Now.is_open(at(12, 0)));
+        for bad in ["", "02:00", "2:00-03:00", "02:00-24:00", "02:60-03:00", "02:00-02:00", "+2:00-03:00"] {
+            assert_eq!(bad.parse::<Window>(), Err(NoWindow), "{bad}");
+        }
+    }
+}
