@@ -17,6 +17,7 @@ use vonage_sidecar::config::{Address, Origin, Place, Proxy, Settings, Transport}
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::emulator::{Emulator, Options};
 use vonage_sidecar::metrics::Metrics;
+use vonage_sidecar::rotation::report::Who;
 use vonage_sidecar::shutdown::Shutdown;
 use vonage_sidecar::upstream::ProxyEnvironment;
 use vonage_sidecar::vonage::hosts::Host;
@@ -44,6 +45,7 @@ async fn main() {
         proxy: ProxyEnvironment::default(),
         watching: Watching::Events,
         metrics: Arc::new(Metrics::new()),
+        who: Who::default(),
         log_lines_dropped: LostLines(Box::new(|| 0)),
     };
     let app = App::bind(settings, surroundings, Shutdown::new()).await.unwrap();

@@ -43,6 +43,8 @@ pub trait Operations: Send + Sync {
     fn observe_tokens(&self) -> Vec<AccessToken>;
     /// What the process is doing.
     fn load(&self) -> Load;
+    /// What is known of rotation.
+    fn rotation(&self, now: Instant) -> status::rotation::Rotation;
     /// Reads the credentials file now and says what came of it.
     fn reload(&self) -> Pending<'_, status::Reload>;
     /// Tries secrets and private keys with free calls.
@@ -133,13 +135,15 @@ impl Backend {
             draining: self.shutdown.is_draining(),
             reloads: self.operations.reloads(now),
             listeners: self.operations.listeners(),
+            rotation: self.operations.rotation(now),
         };
         status::Status::of(&self.store.load(), facts, now)
     }
 
     fn metrics_page(&self, now: Instant) -> String {
         let reloads = self.operations.reloads(now);
-        self.metrics.render(&metrics_page::scrape(&self.store.load(), &reloads.file, self.operations.load(), now))
+        let rotation = self.operations.rotation(now);
+        self.metrics.render(&metrics_page::scrape(&self.store.load(), &reloads.file, self.operations.load(), &rotation, now))
     }
 }
 

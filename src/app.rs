@@ -22,11 +22,13 @@ use crate::metrics::Metrics;
 use crate::prove::prober::{self, Alarm};
 use crate::proxy::Proxy;
 use crate::proxy::listen::{Bound, Door, ListenError};
+use crate::rotation::report::Who;
 use crate::shutdown::Shutdown;
 use crate::tokens::{TokenError, Tokens};
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
 mod operations;
+mod rotations;
 
 pub use operations::LostLines;
 
@@ -43,6 +45,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// Log lines that were lost, as a question.
     pub log_lines_dropped: LostLines,
+    /// Who runs it, for the reports of rotations.
+    pub who: Who,
 }
 
 /// Why a sidecar cannot start.
@@ -145,6 +149,8 @@ impl App {
         let alarm = Arc::new(Alarm::default());
         tasks.spawn(prober::run(Arc::clone(&store), Arc::clone(&upstream), Arc::clone(&metrics), Arc::clone(&alarm)));
         let proxy = Arc::new(Proxy::new(&settings, Arc::clone(&store), reload.clone(), Arc::clone(&upstream), Arc::clone(&metrics), alarm));
+        let around = rotations::Around { upstream: &upstream, store: &store, metrics: &metrics, admin: &admin };
+        let rounds = rotations::start(&settings, &surroundings.proxy, surroundings.who, &around, &mut tasks)?;
         let parts = Parts {
             file: settings.credentials.file.clone(),
             reload,
@@ -156,6 +162,7 @@ impl App {
             observers: Arc::clone(&observers),
             doors: data.doors().into(),
             lost: surroundings.log_lines_dropped,
+            rounds,
         };
         let identity = Identity::new(clock::random(), clock::now());
         let backend = Arc::new(Backend { store, metrics, shutdown: shutdown.clone(), identity, operations: Box::new(parts) });

@@ -27,6 +27,7 @@ mod placeholders;
 pub mod report;
 mod rotate;
 mod run;
+mod schedule;
 mod secrets;
 mod status;
 mod subaccounts;
@@ -57,6 +58,8 @@ enum Command {
     Health(health::Arguments),
     /// List, make, import, revoke and audit secrets
     Secrets(secrets::Arguments),
+    /// Show which account is rotated when; pause and resume that
+    Schedule(schedule::Arguments),
     /// List and make subaccounts
     Subaccounts(subaccounts::Arguments),
     /// Show the promise: calls under load while secrets rotate in every nasty way, on this machine only
@@ -97,6 +100,7 @@ fn execute(command: &Command) -> report::Outcome {
         Command::Ca(arguments) => ca::execute(arguments),
         Command::Explain(arguments) => explain::execute(arguments),
         Command::Secrets(arguments) => secrets::execute(arguments),
+        Command::Schedule(arguments) => schedule::execute(arguments),
         Command::Subaccounts(arguments) => subaccounts::execute(arguments),
         Command::Rotate(arguments) => rotate::execute(arguments),
         Command::Drill(arguments) => drill::execute(arguments),

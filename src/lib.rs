@@ -89,8 +89,7 @@
 //!
 //! # What is not here
 //!
-//! Rotation on a schedule: secrets and key pairs are replaced by commands that a person or a timer runs. Anything that
-//! is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
+//! Anything that is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;
 pub mod app;

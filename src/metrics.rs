@@ -24,6 +24,11 @@
 //! - `vonage_sidecar_usable_secrets` {account}: secrets of the file that no host refuses
 //! - `vonage_sidecar_usable_private_keys` {application}: private keys of the file that no host refuses
 //! - `vonage_sidecar_preferred_refused_seconds` {account}: how long the first secret of the file is refused, 0 if it is not
+//! - `vonage_sidecar_secret_age_seconds` {account}: age of the oldest live secret at Vonage, absent when it is not known
+//! - `vonage_sidecar_rotation_overdue` {account}: whether that is 90 % of `max_age` of its policy or more
+//! - `vonage_sidecar_secret_drift` {account}: secrets that changed behind the sidecar's back
+//! - `vonage_sidecar_rotation_step_seconds` {account, step}: how long a rotation under way is at its step
+//! - `vonage_sidecar_rotations_total` {outcome}: rotations that the sidecar ran by itself
 //! - `vonage_sidecar_retiring_secrets`: values held although they left the file
 //! - `vonage_sidecar_credentials_file_ok`: whether the last reading of the file could be used
 //! - `vonage_sidecar_credentials_last_good_age_seconds`: since the file could last be used, absent before
@@ -44,9 +49,11 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::vonage::hosts::Host;
 use crate::vonage::refusal::Verdict;
 
+mod rotations;
 mod scrape;
 mod tunnels;
 
+pub use rotations::{RotationOutcome, RotationScrape};
 pub use scrape::{AccountScrape, ApplicationScrape, FileScrape, Scrape};
 pub use tunnels::TunnelOutcome;
 
@@ -166,6 +173,7 @@ pub struct Metrics {
     fallbacks: Counters<1>,
     holds: Counters<1>,
     connects: Counters<1>,
+    rotations: Counters<1>,
     caller_secrets: Counters<1>,
     own_errors: Counters<1>,
     probes: Counters<1>,
@@ -196,6 +204,7 @@ impl Metrics {
             reloads: add(&mut registry, "reloads", "Readings of the credentials file, by outcome"),
             panics: add(&mut registry, "panics", "Bugs met: tasks that panicked"),
             connects: add(&mut registry, "connects", "What became of CONNECT on proxy listeners, by outcome"),
+            rotations: add(&mut registry, "rotations", "Rotations that the sidecar ran by itself, by outcome"),
             connections: add(&mut registry, "caller_connections", "Open connections of callers"),
             registry,
         };
@@ -204,6 +213,9 @@ impl Metrics {
         }
         for outcome in HoldOutcome::ALL {
             drop(metrics.holds.get_or_create(&[("outcome", outcome.label())]));
+        }
+        for outcome in RotationOutcome::ALL {
+            drop(metrics.rotations.get_or_create(&[("outcome", outcome.label())]));
         }
         for kind in CallerSecret::ALL {
             drop(metrics.caller_secrets.get_or_create(&[("kind", kind.label())]));

@@ -6,10 +6,13 @@
 //!
 //! Decisions: the steps ([`machine`]), which secrets take part ([`slots`]), what the sidecars' own words prove
 //! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
-//! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), what is
-//! written down of a rotation ([`report`]).
-//! Which deploy has which ([`lineage`]). The same for key pairs of applications is [`keypair`].
-//! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk ([`journal::disk`]), calls to the provider ([`provider`]), delivery of a new
+//! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), which is
+//! rotated when ([`schedule`]), what a look at an account comes to ([`observed`]), what somebody is told ([`event`]),
+//! what is written down of a rotation ([`report`]), which deploy has which mark ([`lineage`]).
+//! The same for key pairs of applications is [`keypair`].
+//! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk
+//! ([`journal::disk`]), calls to the provider ([`provider`]), looking at every account ([`survey`]), telling somebody
+//! ([`notify`]), what a sidecar does by itself ([`rounds`]) and where it may ([`place`], [`mounts`]), delivery of a new
 //! file ([`sinks`]), values of single commands that the provider may or may not know yet ([`staged`]).
 //!
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
@@ -30,6 +33,7 @@ use crate::secret::{ApiSecret, Revision, SecretId};
 pub mod audit;
 pub mod drift;
 pub mod effect;
+pub mod event;
 pub mod evidence;
 pub mod fleet;
 pub mod halt;
@@ -37,13 +41,20 @@ pub mod journal;
 pub mod keypair;
 pub mod lineage;
 pub mod machine;
+pub mod mounts;
+pub mod notify;
+pub mod observed;
+pub mod place;
 pub mod plan;
 pub mod provider;
 pub mod report;
+pub mod rounds;
 pub mod runner;
+pub mod schedule;
 pub mod sinks;
 pub mod slots;
 pub mod staged;
+pub mod survey;
 mod tries;
 
 /// A secret of which both the value and the provider's id are known.

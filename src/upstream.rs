@@ -22,6 +22,7 @@ mod connect;
 mod egress;
 mod error;
 mod figures;
+pub mod hook;
 mod http1;
 mod http2;
 mod join;

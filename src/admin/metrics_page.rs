@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Load;
+use super::status::rotation::{Listing, Rotation};
 use super::status::{File, FileState};
 use crate::credentials::{Account, Application, Place, Slot, Snapshot};
-use crate::metrics::{AccountScrape, ApplicationScrape, FileScrape, Scrape};
+use crate::metrics::{AccountScrape, ApplicationScrape, FileScrape, RotationScrape, Scrape};
 
 /// The gauges of this moment.
-pub(super) fn scrape(snapshot: &Snapshot, file: &File, load: Load, now: Instant) -> Scrape {
+pub(super) fn scrape(snapshot: &Snapshot, file: &File, load: Load, rotation: &Rotation, now: Instant) -> Scrape {
     Scrape {
         generation: snapshot.generation.0,
-        accounts: snapshot.accounts.iter().map(|account| of_account(account, now)).collect(),
+        accounts: snapshot.accounts.iter().map(|account| of_account(account, rotation.listings.get(account.key.as_str()), now)).collect(),
         applications: snapshot.applications.iter().map(|application| of_application(application)).collect(),
         retiring: retiring(snapshot),
         file: FileScrape {
@@ -26,7 +27,7 @@ pub(super) fn scrape(snapshot: &Snapshot, file: &File, load: Load, now: Instant)
 
 /// A secret that one host refuses is not usable, whatever another host thought of it before: after a revoke the
 /// hosts learn one by one.
-fn of_account(account: &Account, now: Instant) -> AccountScrape {
+fn of_account(account: &Account, listing: Option<&Listing>, now: Instant) -> AccountScrape {
     let standings = account.opinion.lock();
     let in_file = || account.secrets.iter().filter(|slot| !is_retiring(slot));
     let preferred = in_file().next().and_then(|slot| standings.refused_since(slot.uid));
@@ -34,6 +35,16 @@ fn of_account(account: &Account, now: Instant) -> AccountScrape {
         key: account.key.to_string(),
         usable: in_file().filter(|slot| standings.refused_since(slot.uid).is_none()).count(),
         preferred_refused: preferred.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
+        rotation: listing.map(of_listing),
+    }
+}
+
+fn of_listing(listing: &Listing) -> RotationScrape {
+    RotationScrape {
+        secret_age_seconds: listing.oldest_secret_seconds,
+        overdue: u8::from(listing.overdue),
+        drift: listing.drift.len(),
+        step: listing.step.clone().zip(listing.step_seconds),
     }
 }
 

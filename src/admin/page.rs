@@ -47,6 +47,9 @@ fn write_body(page: &mut String, status: &Status) -> fmt::Result {
         status.generation,
         Escaped(revision)
     )?;
+    if let Some(schedule) = &status.schedule {
+        writeln!(page, "<p>rotation by schedule: {}</p>", Escaped(&schedule.to_string()))?;
+    }
     write_file(page, &status.credentials)?;
     for account in &status.accounts {
         write_account(page, account)?;
@@ -78,6 +81,10 @@ fn write_file(page: &mut String, file: &File) -> fmt::Result {
 
 fn write_account(page: &mut String, account: &Account) -> fmt::Result {
     writeln!(page, "<h2>Account {}{}</h2>", Escaped(&account.key), presence(account.membership))?;
+    if let Some(listing) = &account.listing {
+        let wrong = listing.overdue || listing.error.is_some() || !listing.drift.is_empty();
+        writeln!(page, "<p class=\"{}\">{}</p>", if wrong { "bad" } else { "dim" }, Escaped(&listing.to_string()))?;
+    }
     write_values(page, "Secret", &account.secrets)?;
     write_values(page, "Signature secret", &account.signature_secrets)
 }

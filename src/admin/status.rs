@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod build;
+pub mod rotation;
 
 pub(super) use build::Facts;
 
@@ -48,6 +49,9 @@ pub struct Status {
     pub reloads: Vec<Reload>,
     /// Where the process listens.
     pub listeners: Vec<Listener>,
+    /// What the sidecar does about rotation by itself. None: it has no policy, or is of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<rotation::Schedule>,
 }
 
 /// The credentials file and how reading it goes.
@@ -110,6 +114,9 @@ pub struct Account {
     pub secrets: Vec<Value>,
     /// Its signature secrets, the same way.
     pub signature_secrets: Vec<Value>,
+    /// What the provider's list says of it. None: it was not asked for, or the sidecar is of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<rotation::Listing>,
 }
 
 /// One application.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::rotations;
 use crate::admin::serve::Admin;
 use crate::admin::status::{self, Binding, FileState, Listener, ProofOutcome, ReloadOutcome, Role, Watch};
 use crate::admin::{Load, Operations, Pending, Proven, ReloadView};
@@ -18,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::prove::{self, Proof};
 use crate::proxy::Proxy;
 use crate::proxy::listen::{Bound, Door};
+use crate::rotation::rounds::Rounds;
 use crate::secret::AccessToken;
 use crate::tokens::Tokens;
 use crate::upstream::{Figures, Upstream};
@@ -68,6 +70,8 @@ pub(super) struct Parts {
     pub(super) doors: Arc<[Arc<Door>]>,
     /// Lost log lines.
     pub(super) lost: LostLines,
+    /// What is known of rotation, where the settings have a policy.
+    pub(super) rounds: Option<Arc<Rounds>>,
 }
 
 impl Operations for Parts {
@@ -90,6 +94,10 @@ impl Operations for Parts {
             upstream: open(&self.upstream.figures()),
             log_lines_dropped: (self.lost.0)(),
         }
+    }
+
+    fn rotation(&self, now: Instant) -> status::rotation::Rotation {
+        self.rounds.as_ref().map(|rounds| rotations::told(&rounds.view(), now)).unwrap_or_default()
     }
 
     fn reload(&self) -> Pending<'_, status::Reload> {

@@ -5,6 +5,7 @@
 use super::operator::{self, Files, key};
 use super::report::{self, Failure, Outcome};
 use super::rotate::{Patience, conclude, rotator, teller};
+use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::drill;
 use crate::rotation::runner::survey::Heard;
 use crate::rotation::runner::terms::{Purpose, Terms};
@@ -36,7 +37,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         for one in &heard {
             report::notice(&told(one));
         }
-        let came = rotator.rotate_all(vec![order], &teller(arguments.json)).await;
+        let came = rotator.rotate_all(vec![order], Pace::InTurn, &teller(arguments.json)).await;
         let came = came.map_err(|error| super::rotate::not_run("nothing was done", &error))?;
         let exit = conclude(&came)?;
         drill::heard(&state_dir, &arguments.account, heard)

@@ -14,6 +14,7 @@ use crate::credentials::file::{AccountEntry, Parsed};
 use crate::prove::Proof;
 use crate::rotation::provider::{Provider, Trouble};
 use crate::rotation::sinks::{NotDelivered, Sinks};
+use crate::rotation::survey::{self, Survey};
 use crate::secret::{ApiKey, Malformed};
 use crate::upstream::Upstream;
 use crate::vonage::hosts::Host;
@@ -102,6 +103,11 @@ pub(super) fn denied(what: &str, denied: Denied) -> Failure {
 }
 
 impl Operator {
+    /// The way to look at every account.
+    pub(super) fn survey(&self) -> Survey {
+        Survey { provider: self.provider.clone(), state_dir: self.settings.rotation.state_dir.clone() }
+    }
+
     /// The credentials file as it is now.
     pub(super) fn held(&self) -> Result<Parsed, Failure> {
         self.sinks.read().map(|current| current.parsed).map_err(|error| undelivered("the credentials cannot be read", &error))
@@ -110,18 +116,7 @@ impl Operator {
     /// The secrets with which an account is managed: those of `with`, or its own and then those of the account that the
     /// file says manages it.
     pub(super) fn access(parsed: &Parsed, account: &ApiKey, with: Option<&ApiKey>) -> Result<Vec<Basic>, Failure> {
-        let of = |key: &ApiKey| {
-            let entry = entry(parsed, key);
-            entry
-                .into_iter()
-                .flat_map(|entry| entry.secrets.iter().map(|item| Basic::new(&entry.key, item.value.clone())))
-                .collect::<Vec<_>>()
-        };
-        let primary = entry(parsed, account).and_then(|entry| entry.primary.as_ref());
-        let found: Vec<Basic> = match with {
-            Some(with) => of(with),
-            None => of(account).into_iter().chain(primary.map(of).into_iter().flatten()).collect(),
-        };
+        let found = survey::access(parsed, with.unwrap_or(account));
         if found.is_empty() {
             let failure = Failure::no(format!("the credentials file has no secret to manage {account} with"));
             return Err(failure.hint("name an account of the file that manages it: --with PRIMARY"));

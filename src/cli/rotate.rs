@@ -6,14 +6,19 @@ use std::time::Duration;
 use super::operator::{self, Files, Operator, duration, key};
 use super::report::{self, Exit, Failure, Outcome};
 use super::surroundings;
+use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
 use crate::rotation::keypair::halt::End as KeyEnd;
 use crate::rotation::keypair::plan::Window;
-use crate::rotation::runner::all::Came;
+use crate::rotation::notify::Notifier;
+use crate::rotation::place;
+use crate::rotation::runner::all::{Came, Pace};
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
 use crate::rotation::runner::{KeyOrder, KeyRan, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
+use crate::rotation::schedule::{self, Subject, Tried};
+use crate::rotation::survey::Breadth;
 use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +99,9 @@ struct Which {
     /// The id of an application: its key pair is replaced; needs --now or --window
     #[arg(long, value_name = "ID", value_parser = application)]
     application: Option<ApplicationId>,
+    /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
+    #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency"])]
+    if_due: bool,
     /// Every account whose key matches, `*` standing for any letters
     #[arg(long = "match", value_name = "PATTERN")]
     pattern: Option<String>,
@@ -149,27 +157,71 @@ fn id(text: &str) -> Result<SecretId, Malformed> {
 /// Rotates.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
     operator::operate(&arguments.files, async |operator| {
+        let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
         let rotator = rotator(operator)?;
         if let Some(application) = &arguments.which.application {
             return keys(arguments, application, &rotator).await;
+        }
+        if let Some(due) = due {
+            return rotate_due(arguments, &rotator, due).await;
         }
         let orders = orders(arguments, &rotator)?;
         if arguments.way.dry_run {
             return previewed(&rotator, &orders).await;
         }
-        let came = rotator.rotate_all(orders, &teller(arguments.json)).await.map_err(|error| not_run("nothing was done", &error))?;
+        let came = rotator
+            .rotate_all(orders, Pace::SideBySide, &teller(arguments.json))
+            .await
+            .map_err(|error| not_run("nothing was done", &error))?;
         conclude(&came)
     })
 }
 
+/// The accounts that are due. Nobody is while the schedule pauses.
+async fn due(operator: &Operator) -> Result<Vec<ApiKey>, Failure> {
+    let rotation = &operator.settings.rotation;
+    if rotation.policies.is_empty() {
+        return Err(Failure::no("no policy says when a secret is due").hint("add a [[rotation.policy]] with max_age to sidecar.toml"));
+    }
+    if place::is_paused(&rotation.state_dir) {
+        report::notice("paused: `vonage-sidecar schedule resume` ends it\n");
+        return Ok(Vec::new());
+    }
+    let parsed = operator.held()?;
+    let seen = operator.survey().look(&parsed, Breadth::Held, |_| true).await;
+    let now = clock::wall();
+    for (account, why) in seen.iter().filter_map(|seen| Some((&seen.account, seen.listed.as_ref().err()?))) {
+        report::notice(&format!("{account} is not seen: {why}\n"));
+    }
+    let subjects: Vec<Subject<'_>> = seen.iter().filter_map(|seen| Subject::of(seen, &rotation.policies, Tried::Well, now)).collect();
+    let due = schedule::all_due(&subjects, now);
+    // What cannot be seen must not pass for what is in order.
+    if due.is_empty() && subjects.len() < seen.len() {
+        return Err(Failure::no("not every account can be seen").hint("vonage-sidecar secrets audit says more"));
+    }
+    Ok(due)
+}
+
+async fn rotate_due(arguments: &Arguments, rotator: &Rotator, due: Vec<ApiKey>) -> Outcome {
+    if due.is_empty() {
+        report::notice("nothing is due\n");
+        return Ok(Exit::Done);
+    }
+    let orders = wanted(arguments, due, Want::Rotate);
+    let came =
+        rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await.map_err(|error| not_run("nothing was done", &error))?;
+    conclude(&came)
+}
+
 /// Everything that a rotation needs.
 pub(super) fn rotator(operator: Operator) -> Result<Rotator, Failure> {
-    Rotator::new(operator.settings, operator.upstream, surroundings::who())
-        .map_err(|error| Failure::could_not_run("the way to sidecars cannot be set up").caused_by(&error))
+    let made = Notifier::new(&operator.settings, &surroundings::proxy())
+        .and_then(|notifier| Rotator::new(operator.settings, operator.upstream, notifier, surroundings::who()));
+    made.map_err(|error| Failure::could_not_run("the way to sidecars cannot be set up").caused_by(&error))
 }
 
 fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failure> {
-    let Which { account, all: _, application: _, pattern } = &arguments.which;
+    let Which { account, all: _, application: _, if_due: _, pattern } = &arguments.which;
     let keys: Vec<ApiKey> = match (account, pattern) {
         (Some(account), _) => vec![account.clone()],
         (None, pattern) => {
@@ -181,6 +233,10 @@ fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failur
     if keys.is_empty() {
         return Err(Failure::no("the credentials file has no such account").hint("vonage-sidecar secrets audit lists those that it has"));
     }
+    Ok(wanted(arguments, keys, arguments.way.want()))
+}
+
+fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
     let mut terms = arguments.patience.terms();
     if arguments.leak.emergency {
         terms.purpose = Purpose::Emergency(arguments.leak.leaked.clone());
@@ -191,9 +247,8 @@ fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failur
     if arguments.no_fleet {
         terms.witnesses = Witnesses::Nobody;
     }
-    let want = arguments.way.want();
     let order = |account| Order { account, want, terms: terms.clone(), approve: arguments.approve.clone() };
-    Ok(keys.into_iter().map(order).collect())
+    keys.into_iter().map(order).collect()
 }
 
 /// Rotates the key pair of an application.

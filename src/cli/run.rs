@@ -63,6 +63,7 @@ async fn serve(settings: Settings, metrics: Arc<Metrics>, telemetry: &Telemetry)
         proxy: surroundings::proxy(),
         watching: Watching::Events,
         metrics,
+        who: surroundings::who(),
         log_lines_dropped: LostLines(Box::new(move || u64::try_from(lost.dropped_lines()).unwrap_or(u64::MAX))),
     };
     let app = App::bind(settings, surroundings, shutdown.clone()).await.map_err(|error| could_not_start(&error))?;

@@ -130,7 +130,7 @@ pub(super) fn day(at: Option<SystemTime>) -> String {
 }
 
 /// An age for people, in its two largest units.
-fn age(age: Option<Duration>) -> String {
+pub(super) fn age(age: Option<Duration>) -> String {
     let Some(age) = age else { return "-".to_owned() };
     let minutes = age.as_secs() / 60;
     let (days, hours) = (minutes / 1440, minutes / 60 % 24);

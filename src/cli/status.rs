@@ -70,10 +70,18 @@ fn write_head(text: &mut String, status: &Status) -> std::fmt::Result {
         Watch::Unknown => "an unknown way",
     };
     writeln!(text, "{path} {state}, last good {}, watched by {watch}", Ago(*last_good_age_seconds))?;
-    match error {
-        Some(error) => writeln!(text, "  {error}\n"),
-        None => writeln!(text),
+    if let Some(error) = error {
+        writeln!(text, "  {error}")?;
     }
+    if let Some(schedule) = &status.schedule {
+        writeln!(text, "rotation by schedule: {}", one_line(&schedule.to_string()))?;
+    }
+    for account in &status.accounts {
+        if let Some(listing) = &account.listing {
+            writeln!(text, "{}: {}", one_line(&account.key), one_line(&listing.to_string()))?;
+        }
+    }
+    writeln!(text)
 }
 
 const TITLES: [&str; 9] = ["OWNER", "KIND", "VALUE", "STANDING", "LAST USED", "ACCEPTED", "IN FLIGHT", "SERVED", "NOTE"];

@@ -37,6 +37,28 @@ pub struct Rotation {
     pub fleet: Option<Fleet>,
     /// Who is told.
     pub notify: Notify,
+    /// Whether the sidecar rotates what is due.
+    pub schedule: Schedule,
+    /// How it is known that `state_dir` survives a restart.
+    pub persistence: Persistence,
+}
+
+/// Whether a sidecar of these settings rotates what is due by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// No: `rotate --if-due` does, or nobody.
+    Off,
+    /// Yes, if this is a place for it.
+    Here,
+}
+
+/// How it is known that `state_dir` survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// By its file system.
+    Checked,
+    /// Somebody promises it.
+    Promised,
 }
 
 /// Which revokes wait for a person.
@@ -168,12 +190,27 @@ pub struct Fleet {
 }
 
 /// `[rotation.notify]`: who is told how a rotation ended, and of what waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
     /// The program and its arguments, which gets the event on its standard input; none is empty.
     pub command: Vec<String>,
     /// The event is posted there.
     pub webhook: Option<String>,
+    /// How long either may take.
+    pub timeout: Duration,
+}
+
+impl Notify {
+    /// Whether anybody is told.
+    pub fn is_set(&self) -> bool {
+        !self.command.is_empty() || self.webhook.is_some()
+    }
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self { command: Vec::new(), webhook: None, timeout: Duration::from_secs(10) }
+    }
 }
 
 impl Default for Rotation {
@@ -191,6 +228,8 @@ impl Default for Rotation {
             sinks: Vec::new(),
             fleet: None,
             notify: Notify::default(),
+            schedule: Schedule::Off,
+            persistence: Persistence::Checked,
         }
     }
 }

@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::rotations::{self, RotationScrape};
 use super::{Labels, PREFIX, add};
 use crate::vonage::hosts::Host;
 
@@ -41,6 +42,8 @@ pub struct AccountScrape {
     pub usable: usize,
     /// How long the first secret of the file is refused; zero if it is not.
     pub preferred_refused: Duration,
+    /// What the provider's list says; none when it was not asked for.
+    pub rotation: Option<RotationScrape>,
 }
 
 /// One application, as far as an alert needs it.
@@ -74,6 +77,7 @@ pub(super) fn gathered(scrape: &Scrape) -> Registry {
         usable.get_or_create(&[("account", account.key.clone())]).set(count(account.usable));
         refused.get_or_create(&[("account", account.key.clone())]).set(account.preferred_refused.as_secs_f64());
     }
+    rotations::gather(&mut registry, &scrape.accounts);
     let keys: Family<[(&'static str, String); 1], Gauge<u64, AtomicU64>> =
         add(&mut registry, "usable_private_keys", "Private keys of the file that no host refuses");
     for application in &scrape.applications {
@@ -97,6 +101,6 @@ pub(super) fn gathered(scrape: &Scrape) -> Registry {
     registry
 }
 
-fn count(items: usize) -> u64 {
+pub(super) fn count(items: usize) -> u64 {
     u64::try_from(items).unwrap_or(u64::MAX)
 }

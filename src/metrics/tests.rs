@@ -16,11 +16,18 @@ fn full_page() -> String {
     metrics.own_error("no_credential");
     metrics.probe("accepted");
     metrics.reload("published");
+    metrics.rotation(RotationOutcome::Done);
     metrics.connection_opened();
     metrics.panicked();
+    let rotation = RotationScrape { secret_age_seconds: Some(90.0), overdue: 1, drift: 2, step: Some(("soak".to_owned(), 4.5)) };
     metrics.render(&Scrape {
         generation: 3,
-        accounts: vec![AccountScrape { key: "abcd1234".to_owned(), usable: 1, preferred_refused: Duration::from_secs(7) }],
+        accounts: vec![AccountScrape {
+            key: "abcd1234".to_owned(),
+            usable: 1,
+            preferred_refused: Duration::from_secs(7),
+            rotation: Some(rotation),
+        }],
         applications: vec![ApplicationScrape { id: "app-1".to_owned(), usable: 2 }],
         retiring: 1,
         file: FileScrape { ok: 1, last_good: Some(Duration::from_secs(2)) },
@@ -96,6 +103,12 @@ fn what_was_counted_is_on_the_page() {
         r#"vonage_sidecar_usable_private_keys{application="app-1"} 2"#,
         r#"vonage_sidecar_preferred_refused_seconds{account="abcd1234"} 7.0"#,
         r#"vonage_sidecar_upstream_connections{host="rest.nexmo.com",protocol="h2"} 2"#,
+        r#"vonage_sidecar_secret_age_seconds{account="abcd1234"} 90.0"#,
+        r#"vonage_sidecar_rotation_overdue{account="abcd1234"} 1"#,
+        r#"vonage_sidecar_secret_drift{account="abcd1234"} 2"#,
+        r#"vonage_sidecar_rotation_step_seconds{account="abcd1234",step="soak"} 4.5"#,
+        r#"vonage_sidecar_rotations_total{outcome="done"} 1"#,
+        r#"vonage_sidecar_rotations_total{outcome="stuck"} 0"#,
         "vonage_sidecar_caller_connections 1",
         "vonage_sidecar_in_flight_requests 4",
         "vonage_sidecar_log_lines_dropped_total 5",
@@ -108,7 +121,7 @@ fn what_was_counted_is_on_the_page() {
 #[test]
 fn an_account_that_is_gone_is_gone_from_the_page() {
     let metrics = Metrics::new();
-    let account = AccountScrape { key: "gone1234".to_owned(), usable: 2, preferred_refused: Duration::ZERO };
+    let account = AccountScrape { key: "gone1234".to_owned(), usable: 2, preferred_refused: Duration::ZERO, rotation: None };
     assert!(metrics.render(&Scrape { accounts: vec![account], ..Scrape::default() }).contains("gone1234"));
     assert!(!metrics.render(&Scrape::default()).contains("gone1234"));
 }

@@ -28,12 +28,14 @@ pub struct Seen {
     pub progress: Progress,
 }
 
-/// Whether a rotation is under way.
+/// Whether something is under way, so that two secrets are to be expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// None is.
+    /// Nothing is.
     Resting,
-    /// One is, so that two secrets are to be expected.
+    /// A single command has staged a value that the file does not hold yet.
+    Staged,
+    /// A rotation is.
     Rotating,
 }
 
@@ -61,12 +63,8 @@ pub enum Breach {
     KeptTooOld(SecretId),
     /// Two are live for longer than a rotation takes.
     TwoLive,
-    /// A secret is not ours.
-    Foreign(SecretId),
-    /// We hold one that was revoked behind our back.
-    Gone(SecretId),
-    /// We hold values that no live secret has.
-    Dead(usize),
+    /// Something changed behind our back.
+    Drift(Drift),
     /// The list cannot be had.
     Unseen(String),
 }
@@ -77,9 +75,7 @@ impl std::fmt::Display for Breach {
             Self::TooOld(id) => write!(f, "too old: {id}"),
             Self::KeptTooOld(id) => write!(f, "kept over age: {id}"),
             Self::TwoLive => write!(f, "two live for more than {} h", OVERLAP.as_secs() / 3600),
-            Self::Foreign(id) => write!(f, "foreign: {id}"),
-            Self::Gone(id) => write!(f, "revoked by somebody else: {id}"),
-            Self::Dead(number) => write!(f, "held and not live: {number}"),
+            Self::Drift(drift) => drift.fmt(f),
             Self::Unseen(why) => write!(f, "not seen: {why}"),
         }
     }
@@ -116,15 +112,21 @@ pub fn breaches(seen: &Seen, policies: &[Policy], now: SystemTime) -> Vec<Breach
     if is_pair && seen.progress == Progress::Resting && rows.iter().all(|row| row.age.is_some_and(|age| age > OVERLAP)) {
         found.push(Breach::TwoLive);
     }
-    // Of an account that we do not hold, every secret is somebody else's by design.
-    if !seen.held.is_empty() {
-        found.extend(drift::drift(listed, &seen.held).into_iter().map(|drift| match drift {
-            Drift::Gone(id) => Breach::Gone(id),
-            Drift::Foreign(id) => Breach::Foreign(id),
-            Drift::Dead(number) => Breach::Dead(number),
-        }));
-    }
+    found.extend(changed(seen, listed).into_iter().map(Breach::Drift));
     found
+}
+
+/// What changed behind our back in an account with this list. Of an account that we do not hold, every secret is somebody
+/// else's by design; one that the file does not hold yet is ours while something of ours is under way.
+pub fn changed(seen: &Seen, listed: &[Listed]) -> Vec<Drift> {
+    if seen.held.is_empty() {
+        return Vec::new();
+    }
+    let counts = |drift: &Drift| match (seen.progress, drift) {
+        (Progress::Rotating | Progress::Staged, Drift::Foreign(_)) => false,
+        (Progress::Resting, Drift::Foreign(_)) | (_, Drift::Gone(_) | Drift::Dead(_)) => true,
+    };
+    drift::drift(listed, &seen.held).into_iter().filter(counts).collect()
 }
 
 #[cfg(test)]
@@ -182,7 +184,9 @@ mod tests {
     #[test]
     fn what_changed_behind_our_back_is_a_breach() {
         let changed = seen(&[("c", 0)], &[("a", Keep::No)]);
-        assert_eq!(found(&changed), [Breach::Gone(id("a")), Breach::Foreign(id("c"))]);
+        assert_eq!(found(&changed), [Breach::Drift(Drift::Gone(id("a"))), Breach::Drift(Drift::Foreign(id("c")))]);
+        let rotating = Seen { progress: Progress::Rotating, ..changed };
+        assert_eq!(found(&rotating), [Breach::Drift(Drift::Gone(id("a")))], "the new one is being made");
         assert_eq!(found(&seen(&[("c", 0)], &[])), []);
     }
 }

@@ -40,6 +40,16 @@ pub enum Drift {
     Dead(usize),
 }
 
+impl std::fmt::Display for Drift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gone(id) => write!(f, "revoked by somebody else: {id}"),
+            Self::Foreign(id) => write!(f, "foreign: {id}"),
+            Self::Dead(number) => write!(f, "held and not live: {number}"),
+        }
+    }
+}
+
 /// Whose each listed secret is, in the order of the list. `held` are the labels of the account in the file.
 pub fn whose(listed: &[Listed], held: &[Label]) -> Vec<Whose> {
     let position = |id: &SecretId| held.iter().position(|label| label.id.as_ref() == Some(id));

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Settings;
 use crate::credentials::file::Parsed;
+use crate::rotation::event as somebody;
 use crate::rotation::evidence::Whose;
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{End, Stuck};
@@ -22,6 +23,7 @@ use crate::rotation::journal::Journal;
 use crate::rotation::journal::disk::{Disk, DiskError, journals};
 use crate::rotation::machine::abort::Refused;
 use crate::rotation::machine::{Chance, Machine, Next, Now, Start};
+use crate::rotation::notify::Notifier;
 use crate::rotation::plan::{self, Plan};
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
@@ -58,6 +60,7 @@ pub struct Rotator {
     provider: Provider,
     sinks: Sinks,
     fleet: Fleet,
+    notifier: Notifier,
     who: Who,
 }
 
@@ -131,15 +134,27 @@ pub enum Preview {
 
 impl Rotator {
     /// For one credentials file. `who` runs it.
-    pub fn new(settings: Settings, upstream: Arc<Upstream>, who: Who) -> Result<Self, SetupError> {
+    pub fn new(settings: Settings, upstream: Arc<Upstream>, notifier: Notifier, who: Who) -> Result<Self, SetupError> {
         let provider = Provider::new(Arc::clone(&upstream), settings.rotation.host);
         let fleet = Fleet::of(&settings, client_tls(&settings.upstream)?);
         let sinks = Sinks::of(&settings);
-        Ok(Self { settings: Arc::new(settings), upstream, provider, sinks, fleet, who })
+        Ok(Self { settings: Arc::new(settings), upstream, provider, sinks, fleet, notifier, who })
     }
 
-    /// Rotates the secret of one account, up to an end of the run.
+    /// Rotates the secret of one account, up to an end of the run, and tells whom `[rotation.notify]` names how it ended.
     pub async fn rotate(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
+        let ran = self.run(order, tell).await?;
+        if let Ran::Over(end) = &ran {
+            let journal = Disk::peek(&journals(&self.settings.rotation.state_dir), &order.account)?;
+            let about = somebody::Event::of(end, &order.account, journal.as_ref().map(|journal| &journal.rotation), clock::wall());
+            for error in self.notifier.tell_if(about.as_ref()).await {
+                tell(&Told { at: clock::wall(), account: order.account.clone(), event: Event::NotTold { cause: error.to_string() } });
+            }
+        }
+        Ok(ran)
+    }
+
+    async fn run(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
         let disk = Arc::new(Disk::open(&journals(&self.settings.rotation.state_dir), &order.account)?);
         let left = disk.load()?;
         let (begun, before) = match left {

@@ -290,6 +290,11 @@ impl Scope {
     }
 }
 
+/// Hands a text that holds no value to a program, on its standard input.
+pub(super) async fn hand_over(words: &[String], timeout: Duration, text: &str) -> Result<(), NotDelivered> {
+    command::run(words, timeout, text, &Parsed { revision: None, accounts: Vec::new(), applications: Vec::new() }).await
+}
+
 /// The accounts of a file that manage others of it.
 pub fn primaries(parsed: &Parsed) -> Vec<ApiKey> {
     parsed

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use vonage_sidecar::admin::serve::Admin;
+use vonage_sidecar::admin::status::rotation::Rotation;
 use vonage_sidecar::admin::status::{
     Binding, File, FileState, Listener, Proof, ProofOutcome, Proofs, Reload, ReloadOutcome, Role, Status, Watch,
 };
@@ -61,6 +62,10 @@ impl Operations for Fake {
 
     fn load(&self) -> Load {
         Load { in_flight: 2, upstream: Vec::new(), log_lines_dropped: 0 }
+    }
+
+    fn rotation(&self, _: Instant) -> Rotation {
+        Rotation::default()
     }
 
     fn reload(&self) -> Pending<'_, Reload> {

@@ -47,6 +47,8 @@ fn named<'v>(list: &'v Value, name: &str) -> &'v Value {
     items.iter().find(|item| item["name"] == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
+mod rotation;
+
 mod image {
     use super::*;
 

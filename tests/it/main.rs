@@ -15,6 +15,7 @@
 mod admin; // operators see and do what they may, others nothing
 mod cli; // the real binary, as people and scripts use it
 mod commands; // check and explain: what they say and how they end
+mod compat; // what earlier releases wrote is read for ever
 mod config_files; // the files under config/ say what the code does
 mod demo; // the demo keeps what it shows
 mod deploy; // image, manifests, unit and compose file
@@ -33,6 +34,7 @@ mod rotate;
 mod rotation; // a rotation cut short anywhere cuts nobody off
 mod rules; // what makes hyper a safe proxy: every rule of it, one by one
 mod running; // the process: start, signals, drain
+mod schedule; // who is looked at, told and rotated by the schedule
 mod schemes; // every kind of credential: tokens, parameters, paths, signatures
 mod sdks; // real SDKs, where they are installed
 mod secrets; // the commands that manage secrets

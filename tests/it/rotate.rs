@@ -6,4 +6,4 @@ mod keys; // key pairs of applications
 mod many;
 mod one_host;
 mod process;
-mod rig;
+pub mod rig;

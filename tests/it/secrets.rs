@@ -4,5 +4,5 @@
 mod audit; // every account, and what breaches the policy
 mod create; // a new secret gets to the file, whatever fails on the way
 mod revoke; // only what can be spared
-mod rig;
+pub mod rig;
 mod subaccounts; // listed, made, enrolled

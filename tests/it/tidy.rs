@@ -179,6 +179,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "bind",
             "admin",
             "proxy",
+            "rotation",
             "prove",
             "upstream",
             "credentials",

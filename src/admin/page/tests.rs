@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::admin::status::rotation::{Listing, Schedule, ScheduleState};
 use crate::admin::status::{Binding, Role, SCHEMA, Watch};
 
 const EVIL: &str = "\"><script>alert('x')</script>&";
@@ -45,6 +46,7 @@ fn evil() -> Status {
             lingering_seconds: Some(1.0),
             secrets: vec![value.clone()],
             signature_secrets: vec![value.clone()],
+            listing: Some(evil_listing()),
         }],
         applications: vec![Application {
             id: EVIL.to_owned(),
@@ -62,6 +64,20 @@ fn evil() -> Status {
             serves: None,
             certificate_left_seconds: None,
         }],
+        schedule: Some(Schedule { state: ScheduleState::Unfit, detail: EVIL.to_owned() }),
+    }
+}
+
+fn evil_listing() -> Listing {
+    Listing {
+        looked_seconds: 1.0,
+        error: None,
+        oldest_secret_seconds: Some(93_784.0),
+        overdue: true,
+        due_seconds: None,
+        drift: vec![EVIL.to_owned()],
+        step: Some(EVIL.to_owned()),
+        step_seconds: Some(1.0),
     }
 }
 
@@ -76,7 +92,19 @@ fn no_text_becomes_markup() {
 #[test]
 fn people_see_what_is_wrong() {
     let page = render(&evil());
-    for words in ["cannot be used", "gone from the file", "refused", "dropped in 5s", "ending", "1d 2h", "1m 1s ago", "never", "now"] {
+    for words in [
+        "cannot be used",
+        "gone from the file",
+        "refused",
+        "dropped in 5s",
+        "ending",
+        "1d 2h, overdue",
+        "changed behind our back",
+        "by schedule: unfit",
+        "1m 1s ago",
+        "never",
+        "now",
+    ] {
         assert!(page.contains(words), "{words} is missing in\n{page}");
     }
 }

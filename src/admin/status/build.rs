@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::rotation::Rotation;
 use super::{Account, Application, Listener, Presence, SCHEMA, Standing, Status, Value};
 use crate::admin::ReloadView;
 use crate::admin::age::seconds;
@@ -24,6 +25,8 @@ pub(in crate::admin) struct Facts {
     pub(in crate::admin) reloads: ReloadView,
     /// Where the process listens.
     pub(in crate::admin) listeners: Vec<Listener>,
+    /// What is known of rotation.
+    pub(in crate::admin) rotation: Rotation,
 }
 
 impl Status {
@@ -38,21 +41,23 @@ impl Status {
             generation: snapshot.generation.0,
             revision: snapshot.revision.as_ref().map(ToString::to_string),
             credentials: facts.reloads.file,
-            accounts: snapshot.accounts.iter().map(|account| Account::of(account, now)).collect(),
+            accounts: snapshot.accounts.iter().map(|account| Account::of(account, &facts.rotation, now)).collect(),
             applications: snapshot.applications.iter().map(|application| Application::of(application, now, facts.date)).collect(),
             reloads: facts.reloads.history,
             listeners: facts.listeners,
+            schedule: facts.rotation.schedule,
         }
     }
 }
 
 impl Account {
-    fn of(account: &credentials::Account, now: Instant) -> Self {
+    fn of(account: &credentials::Account, rotation: &Rotation, now: Instant) -> Self {
         let (membership, lingering_seconds) = presence(account.place, now);
         let standings = account.opinion.lock();
         let signature_standings = account.signature_opinion.lock();
         Self {
             key: account.key.to_string(),
+            listing: rotation.listings.get(account.key.as_str()).cloned(),
             membership,
             lingering_seconds,
             secrets: account.secrets.iter().map(|slot| Value::of(slot, &standings, now)).collect(),

@@ -93,6 +93,7 @@ fn facts() -> Facts {
         draining: false,
         reloads: ReloadView { file: file(), history: Vec::new() },
         listeners: Vec::new(),
+        rotation: rotation::Rotation::default(),
     }
 }
 
@@ -174,10 +175,44 @@ fn the_contract_keeps_its_names() {
 }
 
 #[test]
+fn what_is_known_of_rotation_is_added_and_nothing_else_changes() {
+    let now = crate::clock::now();
+    let listing = rotation::Listing {
+        looked_seconds: 2.0,
+        error: None,
+        oldest_secret_seconds: Some(90.0),
+        overdue: true,
+        due_seconds: Some(0.0),
+        drift: vec!["foreign: id-9".to_owned()],
+        step: Some("prove".to_owned()),
+        step_seconds: Some(1.0),
+    };
+    let schedule = rotation::Schedule { state: rotation::ScheduleState::Unfit, detail: "why".to_owned() };
+    let known = rotation::Rotation { schedule: Some(schedule), listings: BTreeMap::from([("abcd1234".to_owned(), listing.clone())]) };
+    let document = Status::of(&snapshot(now), Facts { rotation: known, ..facts() }, now);
+    assert_eq!(document.accounts[0].listing.as_ref(), Some(&listing));
+    let mut grown = serde_json::to_value(&document).unwrap();
+    assert_eq!(grown["schedule"]["state"], "unfit");
+    // A reader that knows nothing of it reads on, and so does this one when it is not there.
+    grown.as_object_mut().unwrap().remove("schedule");
+    grown["accounts"][0].as_object_mut().unwrap().remove("listing");
+    assert_eq!(serde_json::from_value::<Status>(grown).unwrap(), Status::of(&snapshot(now), facts(), now));
+    let text = serde_json::to_string(&document).unwrap();
+    let scrape =
+        super::super::metrics_page::scrape(&snapshot(now), &file(), super::super::Load::default(), &document_rotation(&listing), now);
+    assert!(!text.contains(CANARY) && scrape.accounts[0].rotation.is_some());
+}
+
+fn document_rotation(listing: &rotation::Listing) -> rotation::Rotation {
+    rotation::Rotation { schedule: None, listings: BTreeMap::from([("abcd1234".to_owned(), listing.clone())]) }
+}
+
+#[test]
 fn the_gauges_tell_how_many_secrets_still_work() {
     let now = crate::clock::now();
     let later = now + Duration::from_secs(40);
-    let scrape: Scrape = super::super::metrics_page::scrape(&snapshot(now), &file(), super::super::Load::default(), later);
+    let scrape: Scrape =
+        super::super::metrics_page::scrape(&snapshot(now), &file(), super::super::Load::default(), &rotation::Rotation::default(), later);
     assert_eq!(scrape.generation, 7);
     assert_eq!(scrape.retiring, 1);
     assert_eq!((scrape.accounts[0].usable, scrape.accounts[0].preferred_refused), (1, Duration::from_secs(40)));

@@ -24,6 +24,7 @@ use crate::credentials::watch::Watching;
 use crate::emulator::{Control, Emulator, Options, Running};
 use crate::files;
 use crate::metrics::{FallbackOutcome, HoldOutcome, Metrics};
+use crate::rotation::report::Who;
 use crate::secret::ApiSecret;
 use crate::shutdown::Shutdown;
 use crate::upstream::ProxyEnvironment;
@@ -67,6 +68,7 @@ impl Stage {
             proxy: ProxyEnvironment::default(),
             watching: Watching::Events,
             metrics: Arc::clone(&metrics),
+            who: Who::default(),
             log_lines_dropped: LostLines(Box::new(|| 0)),
         };
         let shutdown = Shutdown::new();

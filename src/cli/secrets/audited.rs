@@ -12,14 +12,12 @@ use crate::cli::operator::{self, Files, Operator, key, past};
 use crate::cli::report::{self, Exit, Failure, Outcome};
 use crate::clock;
 use crate::config::rotation::{Policy, Window};
-use crate::credentials::Basic;
-use crate::credentials::file::{AccountEntry, Parsed};
+use crate::credentials::file::AccountEntry;
 use crate::files;
-use crate::rotation::audit::{self, Progress, Row, Seen};
-use crate::rotation::journal::disk::{Disk, journals};
+use crate::rotation::audit::{self, Row, Seen};
 use crate::rotation::report::{self as reports, Report};
+use crate::rotation::survey::Breadth;
 use crate::secret::ApiKey;
-use crate::vonage::management::{Secrets, Subaccounts};
 
 /// The longest report.
 const LONGEST: usize = 4 << 20;
@@ -95,69 +93,17 @@ fn policies(operator: &Operator, arguments: &Arguments) -> Vec<Policy> {
 async fn audit(operator: &Operator, arguments: &Arguments, policies: &[Policy]) -> Result<Vec<Audited>, Failure> {
     let parsed = operator.held()?;
     let is_asked =
-        |entry: &&AccountEntry| arguments.account.as_ref().is_none_or(|key| *key == entry.key || entry.primary.as_ref() == Some(key));
-    let asked: Vec<&AccountEntry> = parsed.accounts.iter().filter(is_asked).collect();
-    if asked.is_empty() {
+        |entry: &AccountEntry| arguments.account.as_ref().is_none_or(|key| *key == entry.key || entry.primary.as_ref() == Some(key));
+    if !parsed.accounts.iter().any(is_asked) {
         return Err(Failure::no("the file holds no such account").hint("name one of the credentials file"));
     }
-    let mut seen = Vec::new();
-    for entry in asked {
-        seen.push(look(operator, &parsed, entry).await);
-        if entry.primary.is_none() {
-            below(operator, &parsed, entry, &mut seen).await;
-        }
-    }
+    let seen = operator.survey().look(&parsed, Breadth::WithSubaccounts, is_asked).await;
     let now = clock::wall();
     let audited = seen.into_iter().map(|seen| {
         let breaches = audit::breaches(&seen, policies, now).iter().map(ToString::to_string).collect();
         Audited { rows: audit::rows(&seen, now), breaches, seen }
     });
     Ok(audited.collect())
-}
-
-async fn look(operator: &Operator, parsed: &Parsed, entry: &AccountEntry) -> Seen {
-    let listed = match Operator::access(parsed, &entry.key, None) {
-        Ok(access) => list(operator, &access, &entry.key).await,
-        Err(_) => Err("no secret to ask with".to_owned()),
-    };
-    let held = entry.secrets.iter().map(|item| item.label.clone()).collect();
-    Seen { account: entry.key.clone(), primary: entry.primary.clone(), listed, held, progress: progress(operator, &entry.key) }
-}
-
-/// The subaccounts that the file does not hold. An account that has none is denied them, which is no fault.
-async fn below(operator: &Operator, parsed: &Parsed, entry: &AccountEntry, seen: &mut Vec<Seen>) {
-    let access: Vec<Basic> = entry.secrets.iter().map(|item| Basic::new(&entry.key, item.value.clone())).collect();
-    for basic in &access {
-        let Ok(Subaccounts::Listed(found)) = operator.provider.subaccounts(basic, &entry.key).await else { continue };
-        for sub in found.into_iter().filter(|sub| parsed.accounts.iter().all(|entry| entry.key != sub.key)) {
-            let listed = list(operator, std::slice::from_ref(basic), &sub.key).await;
-            let progress = progress(operator, &sub.key);
-            seen.push(Seen { account: sub.key, primary: Some(entry.key.clone()), listed, held: Vec::new(), progress });
-        }
-        return;
-    }
-}
-
-async fn list(operator: &Operator, access: &[Basic], account: &ApiKey) -> Result<Vec<crate::vonage::management::Listed>, String> {
-    match operator.provider.list_with_any(access, account).await {
-        Ok((_, Secrets::Listed(listed))) => Ok(listed),
-        Ok((_, Secrets::Denied(reason))) => Err(reason.to_string()),
-        Err(trouble) => Err(trouble.to_string()),
-    }
-}
-
-/// A staged value, or a journal of a rotation that is not over, means that something is under way.
-fn progress(operator: &Operator, account: &ApiKey) -> Progress {
-    let state_dir = &operator.settings.rotation.state_dir;
-    match Disk::peek(&journals(state_dir), account) {
-        Ok(Some(journal)) if !journal.is_over() => return Progress::Rotating,
-        Ok(Some(_) | None) => {}
-        Err(_) => return Progress::Rotating,
-    }
-    match crate::rotation::staged::find(state_dir, account.as_str()) {
-        Ok(None) => Progress::Resting,
-        Ok(Some(_)) | Err(_) => Progress::Rotating,
-    }
 }
 
 /// The reports of the last while, oldest first. One that cannot be read is told and left out.

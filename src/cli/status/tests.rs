@@ -31,6 +31,15 @@ abcd1234  secret  retiring      untested                                    neve
 }
 
 #[test]
+fn people_see_how_old_secrets_are_and_what_changed_behind_our_back() {
+    let listing = r#"{"looked_seconds":1.0,"error":null,"oldest_secret_seconds":93784.0,"overdue":true,"due_seconds":0.0,
+        "drift":["foreign: id-9"],"step":null,"step_seconds":null}"#;
+    let text = table(&document(&ACCOUNT.replacen('{', &format!("{{\"listing\":{listing},"), 1)));
+    let line = "abcd1234: oldest secret 1d 2h, overdue, rotation due now; changed behind our back: foreign: id-9\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn a_sidecar_without_credentials_says_so() {
     let mut status = document("");
     status.credentials.state = FileState::Failing;

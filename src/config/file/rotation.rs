@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Measure, Text, Token};
+use super::{Flag, Measure, Text, Token};
 
 /// Several texts, each with its place.
 pub type Texts = Vec<Spanned<String>>;
@@ -28,6 +28,10 @@ pub struct Rotation {
     pub deadline: Measure,
     /// Which revokes a person approves.
     pub approve: Text,
+    /// Who rotates what is due.
+    pub schedule: Text,
+    /// Whether `state_dir` survives a restart whatever it looks like.
+    pub state_dir_persists: Flag,
     /// `[[rotation.policy]]`
     pub policy: Vec<Spanned<Policy>>,
     /// `[rotation.sinks]`
@@ -116,4 +120,6 @@ pub struct Notify {
     pub command: Texts,
     /// Where to post.
     pub webhook: Text,
+    /// How long either may take.
+    pub timeout: Measure,
 }

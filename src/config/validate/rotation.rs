@@ -4,21 +4,27 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{Check, Span};
+use super::{Check, Span, flag};
 use crate::config::file::rotation as raw;
 use crate::config::file::{Measure, Text};
-use crate::config::rotation::{Approve, Command, Fleet, Notify, Policy, Projection, Rotation, Sink, Window};
+use crate::config::rotation::{Approve, Command, Fleet, Notify, Persistence, Policy, Projection, Rotation, Schedule, Sink, Window};
 use crate::secret::{ApiKey, ApplicationId, Malformed};
 use crate::vonage::hosts::{Host, Set};
 
 /// How long a command may take when nobody says so.
 const COMMAND: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_hours(24);
 /// How much older a file may be that reaches a new member of a fleet when nobody says so: the kubelet's longest.
 const OVERLAP: Duration = Duration::from_secs(90);
 /// More members than one rotation looks at.
 const MOST_MEMBERS: usize = 10_000;
 
 pub(super) fn rotation(check: &mut Check<'_>, raw: &raw::Rotation, default: Rotation) -> Rotation {
+    if raw.policy.is_empty()
+        && let Some(word) = raw.schedule.as_ref().filter(|word| word.get_ref() == "here")
+    {
+        check.error(Some(word.span()), "rotation.schedule", "has nothing to go by", "add a [[rotation.policy]] with max_age");
+    }
     Rotation {
         state_dir: check.path("rotation.state_dir", &raw.state_dir).unwrap_or_else(|| check.directory.join(default.state_dir)),
         host: host(check, &raw.host).unwrap_or(default.host),
@@ -33,7 +39,11 @@ pub(super) fn rotation(check: &mut Check<'_>, raw: &raw::Rotation, default: Rota
         policies: raw.policy.iter().enumerate().filter_map(|(index, raw)| policy(check, index, raw)).collect(),
         sinks: sinks(check, &raw.sinks),
         fleet: raw.fleet.as_ref().and_then(|raw| fleet(check, raw)),
-        notify: raw.notify.as_ref().map(|raw| notify(check, raw)).unwrap_or_default(),
+        schedule: check
+            .word("rotation.schedule", &raw.schedule, &[("off", Schedule::Off), ("here", Schedule::Here)])
+            .unwrap_or(default.schedule),
+        persistence: flag(&raw.state_dir_persists, default.persistence, Persistence::Promised, Persistence::Checked),
+        notify: raw.notify.as_ref().map_or_else(Notify::default, |raw| notify(check, raw, default.notify.timeout)),
     }
 }
 
@@ -67,12 +77,31 @@ fn policy(check: &mut Check<'_>, index: usize, raw: &Spanned<raw::Policy>) -> Op
             "leave it out: 80 % of max_age is the default",
         );
     }
+    let jitter = check.wait_or_none(&field("jitter"), &raw.jitter, Duration::ZERO);
+    if jitter > every {
+        check.error(
+            raw.jitter.as_ref().map(Spanned::span),
+            &field("jitter"),
+            "is longer than every",
+            "write a part of every, such as \"30m\"",
+        );
+    }
+    let window = window(check, &field("window"), &raw.window);
+    // A window opens once a day.
+    if window != Window::Always && every.saturating_add(DAY) > max_age {
+        check.error(
+            raw.window.as_ref().map(Spanned::span),
+            &field("window"),
+            "may open only after max_age is over",
+            "leave a day between every and max_age, or leave the window out",
+        );
+    }
     Some(Policy {
         accounts: raw.r#match.as_ref().map_or_else(|| "*".to_owned(), |text| text.get_ref().clone()),
         max_age,
         every,
-        window: window(check, &field("window"), &raw.window),
-        jitter: check.wait_or_none(&field("jitter"), &raw.jitter, Duration::ZERO),
+        window,
+        jitter,
     })
 }
 
@@ -184,9 +213,13 @@ fn fleet(check: &mut Check<'_>, raw: &Spanned<raw::Fleet>) -> Option<Fleet> {
     Some(fleet)
 }
 
-fn notify(check: &mut Check<'_>, raw: &Spanned<raw::Notify>) -> Notify {
+fn notify(check: &mut Check<'_>, raw: &Spanned<raw::Notify>, timeout: Duration) -> Notify {
     let raw = raw.get_ref();
-    Notify { command: words(&raw.command), webhook: raw.webhook.as_ref().and_then(|text| origin(check, "rotation.notify.webhook", text)) }
+    Notify {
+        command: words(&raw.command),
+        webhook: raw.webhook.as_ref().and_then(|text| origin(check, "rotation.notify.webhook", text)),
+        timeout: check.wait("rotation.notify.timeout", &raw.timeout, timeout),
+    }
 }
 
 fn words(raw: &[Spanned<String>]) -> Vec<String> {

@@ -243,6 +243,14 @@ proptest! {
 }
 
 #[test]
+fn a_schedule_that_could_not_be_kept_is_bad() {
+    assert!(bad("[rotation]\nschedule = \"here\"\n").contains("rotation.schedule has nothing to go by"));
+    let policy = "[[rotation.policy]]\nmax_age = \"30d\"\n";
+    assert!(bad(&format!("{policy}every = \"30d\"\nwindow = \"02:00-05:00\"\n")).contains("rotation.policy[0].window may open only after"));
+    assert!(bad(&format!("{policy}jitter = \"25d\"\n")).contains("rotation.policy[0].jitter is longer than every"));
+}
+
+#[test]
 fn rotation_says_what_is_wrong_with_each_of_its_tables() {
     let text = "[rotation]\nhost = \"video.api.vonage.com\"\napprove = \"second\"\n[[rotation.policy]]\nevery = \"2d\"\nwindow = \"25:00-26:00\"\n[[rotation.policy]]\nmax_age = \"1d\"\nevery = \"2d\"\n[[rotation.sinks.file]]\n[[rotation.sinks.command]]\nrun = []\n[rotation.fleet]\nexpect = 2\n[rotation.notify]\nwebhook = \"nowhere\"\n";
     let found = bad(text);

@@ -15,6 +15,15 @@ use crate::secret::ApiKey;
 /// Accounts rotated at once.
 const AT_ONCE: usize = 4;
 
+/// How many rotate at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// A few.
+    SideBySide,
+    /// One.
+    InTurn,
+}
+
 /// What came of one of them.
 #[derive(Debug)]
 pub enum Came {
@@ -35,11 +44,11 @@ impl Came {
 
 impl Rotator {
     /// Rotates the accounts of these orders.
-    pub async fn rotate_all(&self, orders: Vec<Order>, tell: &Tell) -> Result<Vec<(ApiKey, Came)>, NotRun> {
+    pub async fn rotate_all(&self, orders: Vec<Order>, pace: Pace, tell: &Tell) -> Result<Vec<(ApiKey, Came)>, NotRun> {
         let family = self.accounts()?;
         let manages = |order: &Order| family.iter().any(|(_, primary)| primary.as_ref() == Some(&order.account));
         let (last, first): (Vec<Order>, Vec<Order>) = orders.into_iter().partition(manages);
-        let mut came = self.side_by_side(first, tell).await;
+        let mut came = self.rotate_some(first, pace, tell).await;
         let mut ready = Vec::new();
         for order in last {
             let is_below = |key: &ApiKey| family.iter().any(|(child, primary)| child == key && primary.as_ref() == Some(&order.account));
@@ -48,12 +57,15 @@ impl Rotator {
                 None => ready.push(order),
             }
         }
-        came.extend(self.side_by_side(ready, tell).await);
+        came.extend(self.rotate_some(ready, pace, tell).await);
         Ok(came)
     }
 
-    async fn side_by_side(&self, orders: Vec<Order>, tell: &Tell) -> Vec<(ApiKey, Came)> {
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
+    async fn rotate_some(&self, orders: Vec<Order>, pace: Pace, tell: &Tell) -> Vec<(ApiKey, Came)> {
+        let permits = Arc::new(Semaphore::new(match pace {
+            Pace::SideBySide => AT_ONCE,
+            Pace::InTurn => 1,
+        }));
         let mut running = JoinSet::new();
         for (place, order) in orders.into_iter().enumerate() {
             let (rotator, permits, tell) = (self.clone(), Arc::clone(&permits), Arc::clone(tell));

@@ -71,6 +71,11 @@ pub enum Event {
         /// Who, and why.
         on: Vec<String>,
     },
+    /// Somebody of `[rotation.notify]` was not told.
+    NotTold {
+        /// Why.
+        cause: String,
+    },
     /// The run is over.
     Ended {
         /// How.
@@ -93,6 +98,7 @@ impl Event {
             | Self::KeyFact(_)
             | Self::Failed { .. }
             | Self::Waiting { .. }
+            | Self::NotTold { .. }
             | Self::Ended { .. } => true,
         }
     }
@@ -109,6 +115,7 @@ impl fmt::Display for Event {
             Self::KeyFact(fact) => write!(f, "{fact}"),
             Self::Failed { doing, cause } => write!(f, "{doing} failed and is tried again: {cause}"),
             Self::Waiting { on } => write!(f, "waiting: {}", on.join(", ")),
+            Self::NotTold { cause } => write!(f, "somebody was not told how it ended: {cause}"),
             Self::Ended { reason, report: Some(report), .. } => write!(f, "{reason}; report: {}", report.display()),
             Self::Ended { reason, report: None, .. } => write!(f, "{reason}; there is no report"),
         }

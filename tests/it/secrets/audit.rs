@@ -1,6 +1,8 @@
 //! Every account and subaccount, and what breaches the policy.
 #![expect(clippy::disallowed_methods, reason = "the files under test are ours and go away")]
 
+use vonage_sidecar::emulator::{AccountSpec, Options};
+
 use super::rig::{Desk, KEY, family};
 
 #[tokio::test]
@@ -32,6 +34,39 @@ async fn a_breach_is_named_and_is_exit_1() {
     desk.home.write("sidecar.toml", &format!("{settings}[[rotation.policy]]\nmatch = \"abcd*\"\nmax_age = \"1ms\"\n"));
     let old = desk.run("secrets audit").await;
     assert!(old.code == Some(1) && old.out.contains("breach: abcd1234: too old: "), "{}", old.out);
+}
+
+/// The journal of a rotation that has made its secret and not deployed it yet.
+#[tokio::test]
+async fn a_rotation_under_way_is_no_breach_and_what_it_made_is_not_foreign() {
+    let desk = Desk::new().await;
+    let id = desk.id(super::rig::OLD);
+    desk.home.write(
+        "credentials.toml",
+        &format!("[[account]]\napi_key = \"{KEY}\"\nsecrets = [{{ value = \"{}\", id = \"{id}\" }}]\n", super::rig::OLD),
+    );
+    desk.vonage().create_secret(KEY, "BeingMade1").unwrap();
+    assert_eq!(desk.run("secrets audit").await.code, Some(1));
+    let place = |name: &str| desk.home.file(&format!("state/journals/{name}.json"));
+    std::fs::create_dir_all(desk.home.file("state/journals")).unwrap();
+    std::fs::write(place(KEY), include_str!("../../compat/0.1.0/journal-prove.json")).unwrap();
+    desk.does("secrets audit").await;
+    // Once it is over, the secret is what it is.
+    std::fs::write(place(KEY), include_str!("../../compat/0.1.0/journal-ended.json")).unwrap();
+    assert!(desk.run("secrets audit").await.out.contains("breach: abcd1234: foreign: "));
+}
+
+#[tokio::test]
+async fn many_accounts_are_looked_at_side_by_side_and_shown_in_the_order_of_the_file() {
+    let account = |number| AccountSpec::new(&format!("acc{number:05}"), &["SomeSecret1"]);
+    let options = Options { accounts: (0..20).map(account).collect(), ..Options::default() };
+    let desk = Desk::with(options, "").await;
+    let file = (0..20).rev().map(|number| format!("[[account]]\napi_key = \"acc{number:05}\"\nsecrets = [\"SomeSecret1\"]\n"));
+    desk.home.write("credentials.toml", &file.collect::<String>());
+    let table = desk.does("secrets audit").await;
+    let shown: Vec<&str> = table.lines().filter_map(|line| line.split(' ').next()).filter(|word| word.starts_with("acc0")).collect();
+    assert!(shown.len() == 20 && shown.iter().rev().is_sorted(), "{table}");
+    assert!(desk.vonage().connections() > 1, "one after the other over one connection");
 }
 
 #[tokio::test]

@@ -107,6 +107,11 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// What a file holds; nothing when it is not there.
+pub fn text_of(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
 /// What a run came to.
 #[derive(Debug)]
 pub struct Ended {

@@ -14,6 +14,7 @@ use vonage_sidecar::credentials::store::Store;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::emulator::{Control, Emulator, Options, Running};
 use vonage_sidecar::metrics::Metrics;
+use vonage_sidecar::rotation::report::Who;
 use vonage_sidecar::shutdown::Shutdown;
 use vonage_sidecar::upstream::ProxyEnvironment;
 use vonage_sidecar::vonage::hosts::Host;
@@ -117,6 +118,7 @@ impl Setup {
             proxy: ProxyEnvironment::default(),
             watching: self.watching,
             metrics: Arc::clone(&metrics),
+            who: Who::default(),
             log_lines_dropped: LostLines(Box::new(|| 0)),
         };
         let app = App::bind(settings, surroundings, shutdown.clone()).await.map_err(|error| causes(&error))?;
