@@ -3,9 +3,10 @@
 //! It shows that a rotation would work, and measures how long this account's secrets take to be accepted and refused.
 
 use super::operator::{self, Files, key};
-use super::report::{self, Outcome};
+use super::report::{self, Failure, Outcome};
 use super::rotate::{Patience, conclude, rotator, teller};
 use crate::rotation::runner::drill;
+use crate::rotation::runner::survey::Heard;
 use crate::rotation::runner::terms::{Purpose, Terms};
 use crate::rotation::runner::{Order, Want};
 use crate::secret::ApiKey;
@@ -30,9 +31,16 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         let state_dir = operator.settings.rotation.state_dir.clone();
         let terms = Terms { purpose: Purpose::Drill, ..arguments.patience.terms() };
         let order = Order { account: arguments.account.clone(), want: Want::Rotate, terms, approve: None };
-        let came = rotator(operator)?.rotate_all(vec![order], &teller(arguments.json)).await;
+        let rotator = rotator(operator)?;
+        let heard = rotator.survey(&arguments.account).await;
+        for one in &heard {
+            report::notice(&told(one));
+        }
+        let came = rotator.rotate_all(vec![order], &teller(arguments.json)).await;
         let came = came.map_err(|error| super::rotate::not_run("nothing was done", &error))?;
         let exit = conclude(&came)?;
+        drill::heard(&state_dir, &arguments.account, heard)
+            .map_err(|error| Failure::could_not_run("what was measured cannot be kept").caused_by(&error))?;
         let measured = drill::measured(&state_dir, &arguments.account);
         report::notice(&format!(
             "{}: accepted everywhere after {:?}, refused everywhere after {:?}; rotations of this account are as patient as that needs\n",
@@ -40,4 +48,13 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         ));
         Ok(exit)
     })
+}
+
+/// How a host answers a wrong secret, in one line.
+fn told(heard: &Heard) -> String {
+    let Heard { host, status, taken_for, family, limits } = heard;
+    let limits: Vec<String> = limits.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let limits = if limits.is_empty() { "it says nothing about limits".to_owned() } else { limits.join(", ") };
+    let warning = if heard.is_understood() { "" } else { " (warning: a sidecar would not notice that a secret is refused there)" };
+    format!("{host} answers a wrong secret with {status}, {family}, taken for {taken_for}{warning}; {limits}\n")
 }

@@ -6,6 +6,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::{Map, Value};
 
 /// The claims that say what a token may do.
@@ -54,25 +55,47 @@ impl Rights {
 }
 
 impl Placeholder {
-    /// Reads a token: three parts, of which the first two are objects.
+    /// Reads a token: three parts, of which the first two are objects. What is not asked for is skipped and not kept,
+    /// since every request with a token comes this way.
     pub fn read(token: &str) -> Result<Self, Broken> {
-        let parts: Vec<&str> = token.trim().split('.').collect();
-        let &[header, claims, _signature] = parts.as_slice() else { return Err(Broken) };
-        let _header = object(header)?;
-        let mut claims = object(claims)?;
-        let application = match claims.remove("application_id") {
+        let mut parts = token.trim().split('.');
+        let (Some(header), Some(claims), Some(_signature), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(Broken);
+        };
+        let _header: Said = object(header)?;
+        let Said { application_id, sub, acl } = object(claims)?;
+        let application = match application_id {
             None => None,
             Some(Value::String(id)) => Some(id),
             Some(_) => return Err(Broken),
         };
-        claims.retain(|name, _| RIGHTS.contains(&name.as_str()));
-        Ok(Self { application, rights: Rights(claims) })
+        let rights = RIGHTS.into_iter().zip([sub, acl]).filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Ok(Self { application, rights: Rights(rights.collect()) })
     }
 }
 
-fn object(part: &str) -> Result<Map<String, Value>, Broken> {
+/// The claims that matter here. One that is there and null is there.
+#[derive(serde::Deserialize)]
+struct Said {
+    #[serde(default, deserialize_with = "present")]
+    application_id: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    sub: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    acl: Option<Value>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+fn object<T: DeserializeOwned>(part: &str) -> Result<T, Broken> {
     let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_| Broken)?;
-    serde_json::from_slice(&bytes).map_err(|_| Broken)
+    // serde would take a list for a struct.
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => serde_json::from_slice(&bytes).map_err(|_| Broken),
+        Some(_) | None => Err(Broken),
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::{Instant, SystemTime};
 
 use super::Item;
 use super::effect::{Doing, Effect, Outcome};
-use super::evidence::{Blocking, Watch};
+use super::evidence::Watch;
 use super::halt::{End, Parked};
 use super::journal::{Entry, Fact, Journal, SCHEMA};
 use super::plan::Plan;
@@ -152,8 +152,8 @@ impl Machine {
         }
     }
 
-    /// The sidecars that keep it waiting, as they were seen last.
-    pub fn waits_for(&self, now: Instant) -> Vec<Blocking> {
+    /// What keeps it waiting, in words, as it was seen last.
+    pub fn waits_for(&self, now: Instant) -> Vec<String> {
         change::waits_for(&View { journal: &self.journal, seen: &self.seen, watch: &self.watch, now, entered: self.entered })
     }
 

@@ -9,7 +9,6 @@
 //! Not here: how an effect is done ([`perform`]), what is told ([`event`]), what is asked for ([`terms`]), what is
 //! written down at the end ([`summary`]), several accounts ([`all`]).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::rotation::evidence::Whose;
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{End, Stuck};
 use crate::rotation::journal::Journal;
-use crate::rotation::journal::disk::{Disk, DiskError};
+use crate::rotation::journal::disk::{Disk, DiskError, journals};
 use crate::rotation::machine::abort::Refused;
 use crate::rotation::machine::{Chance, Machine, Next, Now, Start};
 use crate::rotation::plan::{self, Plan};
@@ -42,6 +41,7 @@ pub mod event;
 mod keypair;
 mod perform;
 pub mod summary;
+pub mod survey;
 pub mod terms;
 
 /// Who hears what happens.
@@ -140,13 +140,13 @@ impl Rotator {
 
     /// Rotates the secret of one account, up to an end of the run.
     pub async fn rotate(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
-        let disk = Arc::new(Disk::open(&self.journals(), &order.account)?);
+        let disk = Arc::new(Disk::open(&journals(&self.settings.rotation.state_dir), &order.account)?);
         let left = disk.load()?;
         let (begun, before) = match left {
             Some(journal) if !journal.is_over() => (Some(journal), None),
             before => (None, before),
         };
-        let (machine, first) = match (begun, order.want) {
+        let (mut machine, first) = match (begun, order.want) {
             (Some(journal), _) => {
                 let resumed = Event::Resumed { rotation: journal.rotation.clone(), step: journal.state.word() };
                 (self.resume(journal, order)?, resumed)
@@ -154,15 +154,21 @@ impl Rotator {
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
                 let start = self.start(order, before)?;
-                if let Some(end) = self.no_evidence(&start.plan).await {
-                    return Ok(Ran::Over(end));
-                }
                 let purpose = summary::purpose(&start.plan.mode);
                 (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
             }
         };
         let performer = Performer::new(self, order.account.clone(), disk, Arc::clone(tell));
         performer.tell(first);
+        if machine.journal().is_at_the_beginning()
+            && let Some(end) = self.no_evidence(&machine.journal().plan).await
+        {
+            performer.tell_end(&end);
+            return Ok(Ran::Over(end));
+        }
+        if let Some(id) = &order.approve {
+            machine.approve(id.clone());
+        }
         Ok(Ran::Over(drive(machine, performer).await))
     }
 
@@ -193,16 +199,9 @@ impl Rotator {
         Ok(self.sinks.read()?.parsed.accounts.into_iter().map(|entry| (entry.key, entry.primary)).collect())
     }
 
-    fn journals(&self) -> PathBuf {
-        self.settings.rotation.state_dir.join("journals")
-    }
-
     fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
         let mut machine = Machine::resume(journal, now());
-        machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline));
-        if let Some(id) = &order.approve {
-            machine.approve(id.clone());
-        }
+        machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect()));
         if order.want == Want::Abort {
             machine.abort(now(), &mut System)?;
         }
@@ -257,7 +256,7 @@ async fn drive(mut machine: Machine, mut performer: Performer) -> End {
                 performer.tell_of(machine.journal());
             }
             Next::Wait(until) => {
-                performer.tell_waiting(&machine.waits_for(clock::now()));
+                performer.tell_waiting(machine.waits_for(clock::now()));
                 tokio::time::sleep_until(until.into()).await;
             }
             Next::End(end) => {

@@ -16,6 +16,7 @@ use crate::credentials::Basic;
 use crate::credentials::file::{AccountEntry, Parsed};
 use crate::files;
 use crate::rotation::audit::{self, Progress, Row, Seen};
+use crate::rotation::journal::disk::{Disk, journals};
 use crate::rotation::report::{self as reports, Report};
 use crate::secret::ApiKey;
 use crate::vonage::management::{Secrets, Subaccounts};
@@ -145,9 +146,15 @@ async fn list(operator: &Operator, access: &[Basic], account: &ApiKey) -> Result
     }
 }
 
-/// A staged value means that something is under way.
+/// A staged value, or a journal of a rotation that is not over, means that something is under way.
 fn progress(operator: &Operator, account: &ApiKey) -> Progress {
-    match crate::rotation::staged::find(&operator.settings.rotation.state_dir, account.as_str()) {
+    let state_dir = &operator.settings.rotation.state_dir;
+    match Disk::peek(&journals(state_dir), account) {
+        Ok(Some(journal)) if !journal.is_over() => return Progress::Rotating,
+        Ok(Some(_) | None) => {}
+        Err(_) => return Progress::Rotating,
+    }
+    match crate::rotation::staged::find(state_dir, account.as_str()) {
         Ok(None) => Progress::Resting,
         Ok(Some(_)) | Err(_) => Progress::Rotating,
     }

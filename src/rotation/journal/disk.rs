@@ -15,6 +15,11 @@ use crate::secret::{ApiKey, ApplicationId};
 /// The longest journal: some hundred entries are far below it.
 const LONGEST: usize = 4 << 20;
 
+/// Where journals are, below `state_dir`.
+pub fn journals(state_dir: &Path) -> PathBuf {
+    state_dir.join("journals")
+}
+
 /// The journal of one account, held for one process.
 #[derive(Debug)]
 pub struct Disk {
@@ -69,14 +74,12 @@ impl Disk {
 
     /// The same of any kind.
     pub fn load_kind<J: Kept>(&self) -> Result<Option<J>, DiskError> {
-        let contents = match files::read(&self.path, LONGEST) {
-            Ok(contents) => contents,
-            Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let unusable = |cause| DiskError::Unusable { path: self.path.clone(), cause };
-        let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
-        J::parse(text).map(Some).map_err(unusable)
+        read(&self.path)
+    }
+
+    /// What is kept of an account in a directory, without a lock: for looking alone.
+    pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<Journal>, DiskError> {
+        read(&directory.join(format!("{account}.json")))
     }
 
     /// Keeps it, for good.
@@ -103,6 +106,17 @@ impl Disk {
         }
         Ok(())
     }
+}
+
+fn read<J: Kept>(path: &Path) -> Result<Option<J>, DiskError> {
+    let contents = match files::read(path, LONGEST) {
+        Ok(contents) => contents,
+        Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
+    let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
+    J::parse(text).map(Some).map_err(unusable)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::state::{Change, Goes, State, Then};
 use super::steps::{Move, Need, View, go, milliseconds, stuck};
 use crate::credentials::Keep;
 use crate::rotation::effect::{Deploy, Effect};
-use crate::rotation::evidence::{Blocking, Gate, Must, Question};
+use crate::rotation::evidence::{Gate, Must, Question};
 use crate::rotation::halt::{End, Ending, Parked, Stuck};
 use crate::rotation::journal::Fact;
 use crate::rotation::plan::{Approve, Fleet, Mode};
@@ -209,8 +209,8 @@ fn gate(view: &View<'_>, change: &Change, soak: Soak) -> Need<Option<usize>> {
     Err(if view.waited() < limit { Move::Rest(plan.poll) } else { Move::Over(End::Parked(otherwise)) })
 }
 
-/// Who keeps the gate shut.
-pub(super) fn waits_for(view: &View<'_>) -> Vec<Blocking> {
+/// Who or what keeps the gate shut, in words.
+pub(super) fn waits_for(view: &View<'_>) -> Vec<String> {
     let (change, soak) = match &view.journal.state {
         State::Converge(change) => (change, Soak::No),
         State::Soak(change) | State::Revoke(change) => (change, Soak::Yes),
@@ -223,9 +223,13 @@ pub(super) fn waits_for(view: &View<'_>) -> Vec<Blocking> {
         | State::Report { .. }
         | State::Ended { .. } => return Vec::new(),
     };
-    match view.watch.gate(&question(change, 0, soak, view.journal.plan.soak), view.now) {
-        Gate::Shut { on, ask: _ } if view.journal.plan.fleet != Fleet::Unwatched => on,
-        Gate::Shut { .. } | Gate::WithoutIds(_) | Gate::Open(_) | Gate::Nobody | Gate::TooFew(_) => Vec::new(),
+    let plan = &view.journal.plan;
+    let Fleet::Watched { expect } = plan.fleet else { return Vec::new() };
+    match view.watch.gate(&question(change, expect, soak, plan.soak), view.now) {
+        Gate::Shut { on, ask: _ } => on.iter().map(ToString::to_string).collect(),
+        Gate::TooFew(seen) => vec![Parked::TooFew { seen, expect }.to_string()],
+        Gate::Nobody => vec![Stuck::NoEvidence.to_string()],
+        Gate::WithoutIds(_) | Gate::Open(_) => Vec::new(),
     }
 }
 

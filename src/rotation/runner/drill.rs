@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::survey::Heard;
 use super::terms::Measured;
 use crate::files;
 use crate::rotation::journal::{Fact, Journal};
@@ -20,6 +21,9 @@ struct Document {
     schema: u32,
     #[serde(flatten)]
     measured: Measured,
+    /// How hosts answer a wrong secret.
+    #[serde(default)]
+    wrong_secret: Vec<Heard>,
 }
 
 fn place(state_dir: &Path, account: &ApiKey) -> PathBuf {
@@ -28,12 +32,25 @@ fn place(state_dir: &Path, account: &ApiKey) -> PathBuf {
 
 /// What is known; nothing when nothing can be read, since the settings are patient enough by themselves.
 pub fn measured(state_dir: &Path, account: &ApiKey) -> Measured {
-    let read = || {
-        let contents = files::read(&place(state_dir, account), LONGEST).ok()?;
-        let document: Document = serde_json::from_slice(&contents.bytes).ok()?;
-        (document.schema <= SCHEMA).then_some(document.measured)
-    };
-    read().unwrap_or_default()
+    read(state_dir, account).map(|document| document.measured).unwrap_or_default()
+}
+
+fn read(state_dir: &Path, account: &ApiKey) -> Option<Document> {
+    let contents = files::read(&place(state_dir, account), LONGEST).ok()?;
+    serde_json::from_slice(&contents.bytes).ok().filter(|document: &Document| document.schema <= SCHEMA)
+}
+
+/// Keeps how hosts answer a wrong secret, beside what was measured.
+pub fn heard(state_dir: &Path, account: &ApiKey, wrong_secret: Vec<Heard>) -> Result<(), files::FileError> {
+    write(state_dir, account, &Document { schema: SCHEMA, measured: measured(state_dir, account), wrong_secret })
+}
+
+fn write(state_dir: &Path, account: &ApiKey, document: &Document) -> Result<(), files::FileError> {
+    let path = place(state_dir, account);
+    if let Some(directory) = path.parent() {
+        files::private_directory(directory)?;
+    }
+    files::replace(&path, &serde_json::to_vec(document).unwrap_or_default(), 0o600)
 }
 
 /// Keeps what the trail of a drill says.
@@ -46,10 +63,7 @@ pub(super) fn keep(state_dir: &Path, journal: &Journal) -> Result<(), files::Fil
             _measures_nothing => {}
         }
     }
-    let path = place(state_dir, &journal.plan.account);
-    if let Some(directory) = path.parent() {
-        files::private_directory(directory)?;
-    }
-    let text = serde_json::to_vec(&Document { schema: SCHEMA, measured }).unwrap_or_default();
-    files::replace(&path, &text, 0o600)
+    let account = &journal.plan.account;
+    let wrong_secret = read(state_dir, account).map(|document| document.wrong_secret).unwrap_or_default();
+    write(state_dir, account, &Document { schema: SCHEMA, measured, wrong_secret })
 }

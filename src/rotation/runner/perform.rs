@@ -13,7 +13,7 @@ use crate::credentials::{Basic, Label};
 use crate::files::{self, FileError};
 use crate::prove::{self, Proof};
 use crate::rotation::effect::{Deploy, Effect, Outcome};
-use crate::rotation::evidence::{Answer, Blocking, Whose};
+use crate::rotation::evidence::{Answer, Whose};
 use crate::rotation::halt::{End, Ending};
 use crate::rotation::journal::Journal;
 use crate::rotation::journal::disk::Disk;
@@ -96,12 +96,12 @@ impl Performer {
         }
     }
 
-    /// Tells whom the rotation waits for, when that changed.
-    pub(super) fn tell_waiting(&mut self, on: &[Blocking]) {
-        let names: Vec<String> = on.iter().map(|blocking| blocking.name.clone()).collect();
-        if !on.is_empty() && names != self.told.waiting {
-            self.tell(Event::Waiting { on: on.iter().map(ToString::to_string).collect() });
-            self.told.waiting = names;
+    /// Tells what the rotation waits for, when that is something else than before. Ages that grow are no news.
+    pub(super) fn tell_waiting(&mut self, on: Vec<String>) {
+        let gist: Vec<String> = on.iter().map(|words| words.replace(|letter: char| letter.is_ascii_digit(), "")).collect();
+        if !on.is_empty() && gist != self.told.waiting {
+            self.tell(Event::Waiting { on });
+            self.told.waiting = gist;
         }
     }
 

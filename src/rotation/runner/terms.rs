@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::rotation::{Approve as Approving, Rotation};
+use crate::config::rotation::{Approve as Approving, Fleet as Members, Rotation};
 use crate::rotation::journal::span;
 use crate::rotation::plan::{Approve, Emergency, Fleet, Mode, Plan};
 use crate::secret::{ApiKey, SecretId};
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const REVOKE_LAG: Duration = Duration::from_mins(2);
 /// From one look at a single sidecar of this machine to the next, and at many.
 const POLL_ONE: Duration = Duration::from_millis(500);
-const POLL_MANY: Duration = Duration::from_secs(5);
+const POLL_MANY: Duration = Duration::from_secs(2);
 /// Acceptances that prove a secret: one each so long, within these bounds.
 const PROOF_EVERY: Duration = Duration::from_secs(1);
 const FEWEST_PROOFS: u32 = 3;
@@ -93,7 +93,7 @@ impl Terms {
             prove_for,
             soak: self.soak.unwrap_or_else(|| settings.soak.max(measured.refused_after.saturating_mul(2))),
             overlap: settings.overlap,
-            poll: if settings.fleet.is_some() { POLL_MANY } else { POLL_ONE },
+            poll: if settings.fleet.as_ref().is_none_or(is_one) { POLL_ONE } else { POLL_MANY },
             give_up: settings.give_up,
             patience: PATIENCE,
             revoke_lag: REVOKE_LAG,
@@ -101,14 +101,16 @@ impl Terms {
         if self.purpose == Purpose::Drill {
             plan.mode = Mode::Drill;
         }
-        self.amend(&mut plan, settings.deadline);
+        self.amend(&mut plan, settings.deadline, expect);
         plan
     }
 
-    /// Lets a plan follow what the command says. A drill stays one.
-    pub fn amend(&self, plan: &mut Plan, deadline: Duration) {
-        if self.witnesses == Witnesses::Nobody {
-            plan.fleet = Fleet::Unwatched;
+    /// Lets a plan follow what the command says, and how many sidecars there are by now. A drill stays one.
+    pub fn amend(&self, plan: &mut Plan, deadline: Duration, expect: usize) {
+        match (self.witnesses, &mut plan.fleet) {
+            (Witnesses::Nobody, fleet) => *fleet = Fleet::Unwatched,
+            (Witnesses::Fleet, Fleet::Watched { expect: before }) => *before = expect,
+            (Witnesses::Fleet, Fleet::Unwatched) => {}
         }
         if let Some(span) = self.prove_for {
             (plan.prove_for, plan.prove_times) = (span, proofs(span));
@@ -123,6 +125,11 @@ impl Terms {
             (Purpose::Emergency(_), Mode::Drill) | (Purpose::Rotate | Purpose::Drill, _) => {}
         }
     }
+}
+
+/// Whether there is a single member to be asked.
+fn is_one(fleet: &Members) -> bool {
+    fleet.members.len() <= 1 && fleet.dns.is_none() && fleet.command.is_empty()
 }
 
 /// So many acceptances in a row over so long a time.
@@ -153,10 +160,10 @@ mod tests {
     fn a_leak_turns_a_rotation_that_is_under_way_into_an_emergency_and_leaves_a_drill_one() {
         let emergency = Terms { purpose: Purpose::Emergency(None), deadline: Some(Duration::ZERO), ..Terms::default() };
         let mut rotation = plan(&Terms::default(), Measured::default());
-        emergency.amend(&mut rotation, Duration::from_secs(120));
+        emergency.amend(&mut rotation, Duration::from_secs(120), 1);
         assert_eq!(rotation.mode, Mode::Emergency(Emergency { leaked: None, deadline: Duration::ZERO }));
         let mut drill = plan(&Terms { purpose: Purpose::Drill, ..Terms::default() }, Measured::default());
-        emergency.amend(&mut drill, Duration::from_secs(120));
+        emergency.amend(&mut drill, Duration::from_secs(120), 1);
         assert_eq!(drill.mode, Mode::Drill);
         assert_eq!(plan(&emergency, Measured::default()).mode, rotation.mode);
     }

@@ -1,0 +1,117 @@
+//! Several accounts in one file, and the ways of a single one that is not the usual.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use vonage_sidecar::emulator::{AccountSpec, Options, Rule};
+
+use super::rig::{Host, KEY, OLD, one_account};
+
+const PRIMARY: (&str, &str) = ("master01", "Master1234");
+const CHILDREN: [(&str, &str); 5] = [
+    ("sub00001", "SubSecret1"),
+    ("sub00002", "SubSecret2"),
+    ("sub00003", "SubSecret3"),
+    ("sub00004", "SubSecret4"),
+    ("sub00005", "SubSecret5"),
+];
+
+async fn family() -> Host {
+    let mut options = Options::with_account(PRIMARY.0, &[PRIMARY.1]);
+    let mut file = format!("[[account]]\napi_key = \"{}\"\nsecrets = [\"{}\"]\n", PRIMARY.0, PRIMARY.1);
+    for (key, value) in CHILDREN {
+        options.accounts.push(AccountSpec::new(key, &[value]).under(PRIMARY.0));
+        write!(file, "[[account]]\napi_key = \"{key}\"\nsecrets = [\"{value}\"]\nprimary = \"{}\"\n", PRIMARY.0).unwrap();
+    }
+    Host::with(options, &file, "approve = \"never\"").await
+}
+
+fn at(text: &str, words: &str) -> usize {
+    text.find(words).unwrap_or_else(|| panic!("no {words}: {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subaccounts_go_side_by_side_through_one_file_and_the_account_above_them_last() {
+    let host = family().await;
+    let done = host.does("rotate --all").await;
+    for (key, old) in CHILDREN.into_iter().chain([PRIMARY]) {
+        host.is_rotated(key, old);
+    }
+    let first_of_primary = at(&done.out, "master01 Rotation");
+    for (key, _) in CHILDREN {
+        assert!(at(&done.out, &format!("{key} done: ")) < first_of_primary, "{key} was not done before");
+        assert!(done.err.contains(&format!("{key}: done")), "{}", done.err);
+    }
+    assert_eq!(host.reports().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subaccount_that_fails_holds_the_account_above_it_back_and_the_next_run_does_the_rest() {
+    let host = family().await;
+    host.vonage().add_fault("status=503".parse::<Rule>().unwrap().on_method(Method::DELETE).on_path("/accounts/sub00002"));
+    let some = host.refuses("rotate --all --give-up 1ms", "the rotation of sub00002 is not done").await;
+    assert!(some.err.contains("master01: not begun, since sub00002"), "{}", some.err);
+    assert_eq!((host.ids("master01").len(), host.ids("sub00002").len(), host.ids("sub00003").len()), (1, 2, 1));
+    host.vonage().clear_faults();
+    host.does("rotate --match sub00002").await;
+    host.does("rotate --account master01").await;
+    host.is_rotated("sub00002", "SubSecret2");
+    host.is_rotated(PRIMARY.0, PRIMARY.1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_switches_nothing_and_is_remembered() {
+    let host = Host::new().await;
+    let (file, old) = (host.text("credentials.toml"), host.old_id());
+    let drilled = host.does(&format!("drill --account {KEY}")).await;
+    assert!(
+        drilled.out.contains("nothing was switched") && drilled.err.contains("accepted everywhere after"),
+        "{}{}",
+        drilled.out,
+        drilled.err
+    );
+    assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, vec![old]));
+    assert!(host.text(&format!("state/measured/{KEY}.json")).contains("refused_after"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_says_what_would_be_done_and_leaves_no_trace() {
+    let host = Host::new().await;
+    let would = host.does(&format!("rotate --account {KEY} --dry-run")).await;
+    assert!(would.out.contains("would go on with: create"), "{}", would.out);
+    assert!(host.ids(KEY).len() == 1 && !host.home.file("state/journals").exists());
+    host.vonage().create_secret(KEY, "Foreign1234").unwrap();
+    let no = host.run(&format!("rotate --account {KEY} --plan")).await;
+    assert!(no.code == Some(1) && no.out.contains("cannot be told"), "{}{}", no.out, no.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_resume_nothing_is_fine_and_an_abort_goes_back_until_the_revoke() {
+    let host = Host::new().await;
+    let nothing = host.does(&format!("rotate --account {KEY} --resume")).await;
+    assert!(nothing.err.contains("no rotation to go on with"), "{}", nothing.err);
+    host.refuses(&format!("rotate --account {KEY}"), "was not made by this tool").await;
+    let back = host.does(&format!("rotate --account {KEY} --abort")).await;
+    assert!(back.out.contains("aborted"), "{}", back.out);
+    assert_eq!(host.held(KEY), [(OLD.to_owned(), Some(host.old_id()))]);
+    assert_eq!(host.ids(KEY).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_leak_a_secret_that_nobody_holds_is_revoked_and_a_dead_file_says_the_way_back() {
+    let options = Options::with_account(KEY, &[OLD, "Thief12345"]);
+    let host = Host::with(options, &one_account(&[OLD]), "").await;
+    host.home.write(
+        "credentials.toml",
+        &one_account(&[OLD]).replace(&format!("\"{OLD}\""), &format!("{{ value = \"{OLD}\", id = \"{}\" }}", host.old_id())),
+    );
+    host.refuses(&format!("rotate --account {KEY}"), "is not in the credentials file").await;
+    host.does(&format!("rotate --account {KEY} --emergency --revoke-first")).await;
+    host.is_rotated(KEY, OLD);
+    assert!(host.vonage().secret_id(KEY, "Thief12345").is_none());
+
+    host.vonage().create_secret(KEY, "Another12345").unwrap();
+    host.vonage().revoke_value(KEY, &host.held(KEY)[0].0);
+    let dead = host.refuses(&format!("rotate --account {KEY} --emergency"), "refuses every secret that is held").await;
+    assert!(dead.err.contains("secrets import"), "{}", dead.err);
+}
