@@ -89,8 +89,8 @@
 //!
 //! # What is not here
 //!
-//! Rotation by itself: secrets are made and revoked by commands that a person or a script runs. Anything that is not
-//! HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
+//! Rotation on a schedule: secrets and key pairs are replaced by commands that a person or a timer runs. Anything that
+//! is not HTTP: SMPP and SIP. Webhooks, which come from Vonage and not through here.
 
 pub mod admin;
 pub mod app;

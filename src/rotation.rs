@@ -8,7 +8,7 @@
 //! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
 //! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), what is
 //! written down of a rotation ([`report`]).
-//! Which deploy has which ([`lineage`]).
+//! Which deploy has which ([`lineage`]). The same for key pairs of applications is [`keypair`].
 //! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk ([`journal::disk`]), calls to the provider ([`provider`]), delivery of a new
 //! file ([`sinks`]), values of single commands that the provider may or may not know yet ([`staged`]).
 //!

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Settings;
 use crate::credentials::file::Parsed;
+use crate::rotation::evidence::Whose;
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{End, Stuck};
 use crate::rotation::journal::Journal;
@@ -25,7 +26,7 @@ use crate::rotation::plan::{self, Plan};
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
 use crate::rotation::sinks::{NotDelivered, Sinks};
-use crate::secret::{ApiKey, ApiSecret, Revision, SecretId};
+use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 use crate::upstream::{SetupError, Upstream, client_tls};
 use crate::vonage::policy;
 use event::{Event, Told};
@@ -33,8 +34,11 @@ use perform::Performer;
 use terms::Terms;
 
 pub mod all;
+pub use keypair::{KeyOrder, KeyRan};
+
 pub mod drill;
 pub mod event;
+mod keypair;
 mod perform;
 pub mod summary;
 pub mod survey;
@@ -102,9 +106,15 @@ pub enum NotRun {
     /// The file does not hold the account.
     #[error("the credentials file has no account {0}")]
     NoSuchAccount(ApiKey),
+    /// The file does not hold the application.
+    #[error("the credentials file has no application {0}")]
+    NoSuchApplication(ApplicationId),
     /// It cannot be called off.
     #[error(transparent)]
     NoWayBack(#[from] Refused),
+    /// Nor can the rotation of a key pair.
+    #[error(transparent)]
+    NoWayBackForKeys(#[from] crate::rotation::keypair::machine::abort::Refused),
     /// The way to the provider, or to members, cannot be set up.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -217,7 +227,7 @@ impl Rotator {
     async fn no_evidence(&self, plan: &Plan) -> Option<End> {
         match (&plan.fleet, &plan.mode) {
             (plan::Fleet::Unwatched, _) | (_, plan::Mode::Drill | plan::Mode::Emergency(_)) => None,
-            (plan::Fleet::Watched { .. }, plan::Mode::Rotate) => match self.fleet.look(&plan.account, &[]).await {
+            (plan::Fleet::Watched { .. }, plan::Mode::Rotate) => match self.fleet.look(&Whose::Account(plan.account.clone()), &[]).await {
                 Ok(seen) if seen.is_empty() => Some(End::Stuck(Stuck::NoEvidence)),
                 Ok(_) | Err(_) => None,
             },
@@ -265,6 +275,12 @@ fn now() -> Now {
 #[derive(Debug)]
 struct System;
 
+impl System {
+    fn random() -> String {
+        format!("{:032x}", u128::from_le_bytes(clock::random()))
+    }
+}
+
 impl Chance for System {
     fn secret(&mut self) -> ApiSecret {
         loop {
@@ -276,8 +292,7 @@ impl Chance for System {
 
     fn revision(&mut self) -> Revision {
         loop {
-            let text = format!("{:032x}", u128::from_le_bytes(clock::random()));
-            if let Ok(revision) = Revision::parse(&text) {
+            if let Ok(revision) = Revision::parse(&Self::random()) {
                 return revision;
             }
         }
