@@ -13,7 +13,7 @@ use crate::credentials::file::{Item as FileItem, Parsed};
 use crate::jwt::{SigningKey, generate};
 use crate::prove::{self, Proof};
 use crate::rotation::evidence::{Answer, Whose};
-use crate::rotation::journal::disk::Disk;
+use crate::rotation::journal::disk::{Disk, journals};
 use crate::rotation::keypair::effect::{Deploy, Effect, Outcome};
 use crate::rotation::keypair::halt::{End, Ending};
 use crate::rotation::keypair::journal::Journal;
@@ -55,7 +55,7 @@ pub enum KeyRan {
 impl Rotator {
     /// Rotates the key pair of one application, up to an end of the run.
     pub async fn rotate_keys(&self, order: &KeyOrder, tell: &Tell) -> Result<KeyRan, NotRun> {
-        let disk = Arc::new(Disk::of_application(&self.journals(), &order.application)?);
+        let disk = Arc::new(Disk::of_application(&journals(&self.settings.rotation.state_dir), &order.application)?);
         let begun = disk.load_kind::<Journal>()?.filter(|journal| !matches!(journal.state, State::Ended { .. }));
         let (machine, first) = match (begun, order.want) {
             (Some(journal), want) => {
