@@ -7,6 +7,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use decisions::DECISIONS;
+
+mod decisions;
+
 /// A source file.
 struct Source {
     /// Relative to the crate, with `/`.
@@ -108,83 +112,6 @@ fn no_file_is_longer_than_it_can_be_read() {
     let long = sources().into_iter().filter(|source| source.text.lines().count() > limit(source));
     none("split the file where its duty splits", long.map(|source| format!("{}: {} lines", source.path, source.text.lines().count())));
 }
-
-/// Files that decide: plain functions over values, which take `now` and random bytes as arguments. A path that ends with
-/// `/` is everything below it.
-const DECISIONS: &[&str] = &[
-    "src/admin/age.rs",
-    "src/admin/guard.rs",
-    "src/admin/metrics_page.rs",
-    "src/admin/page.rs",
-    "src/admin/status.rs",
-    "src/admin/status/",
-    "src/authority/certificate.rs",
-    "src/authority/validity.rs",
-    "src/config.rs",
-    "src/config/",
-    "src/credentials/change.rs",
-    "src/credentials/edit.rs",
-    "src/credentials/edit/",
-    "src/credentials/file.rs",
-    "src/credentials/file/",
-    "src/credentials/keyring.rs",
-    "src/credentials/linger.rs",
-    "src/credentials/pace.rs",
-    "src/credentials/restraint.rs",
-    "src/credentials/standing.rs",
-    "src/inject.rs",
-    "src/inject/",
-    "src/jwt/claims.rs",
-    "src/jwt/handed_out.rs",
-    "src/jwt/key.rs",
-    "src/jwt/placeholder.rs",
-    "src/jwt/skew.rs",
-    "src/problem.rs",
-    "src/proxy/connect.rs",
-    "src/proxy/course.rs",
-    "src/proxy/entrance.rs",
-    "src/proxy/fault.rs",
-    "src/proxy/fault/",
-    "src/proxy/guard.rs",
-    "src/proxy/headers.rs",
-    "src/proxy/mint.rs",
-    "src/proxy/path.rs",
-    "src/proxy/route.rs",
-    "src/proxy/token.rs",
-    "src/proxy/whose.rs",
-    "src/rotation.rs",
-    "src/rotation/audit.rs",
-    "src/rotation/drift.rs",
-    "src/rotation/effect.rs",
-    "src/rotation/event.rs",
-    "src/rotation/evidence.rs",
-    "src/rotation/fleet/roster.rs",
-    "src/rotation/halt.rs",
-    "src/rotation/journal.rs",
-    "src/rotation/journal/words.rs",
-    "src/rotation/lineage.rs",
-    "src/rotation/keypair.rs",
-    "src/rotation/keypair/",
-    "src/rotation/machine.rs",
-    "src/rotation/machine/",
-    "src/rotation/mounts.rs",
-    "src/rotation/observed.rs",
-    "src/rotation/plan.rs",
-    "src/rotation/report.rs",
-    "src/rotation/schedule.rs",
-    "src/rotation/runner/event.rs",
-    "src/rotation/runner/summary.rs",
-    "src/rotation/runner/terms.rs",
-    "src/rotation/slots.rs",
-    "src/rotation/tries.rs",
-    "src/secret.rs",
-    "src/telemetry/request_id.rs",
-    "src/telemetry/safe_path.rs",
-    "src/upstream/outgoing.rs",
-    "src/upstream/pool.rs",
-    "src/vonage.rs",
-    "src/vonage/",
-];
 
 /// What only a file that acts may name.
 const EFFECTS: &[&str] = &[
