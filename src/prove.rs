@@ -13,7 +13,7 @@ use crate::clock;
 use crate::credentials::standing::{Few, Lesson, Moved, Standing};
 use crate::credentials::{Basic, Keyring, Place, Uid};
 use crate::inject;
-use crate::jwt::Rights;
+use crate::jwt::{Rights, Signer, SigningKey};
 use crate::secret::ApplicationId;
 use crate::upstream::Upstream;
 use crate::vonage::endpoints::{self, Scheme};
@@ -93,6 +93,28 @@ pub async fn ask_about(upstream: &Arc<Upstream>, secret: &Basic, host: Host) -> 
         Ok(Err(proof)) => proof,
         Err(_) => Proof::Unreachable("probe_timeout"),
     }
+}
+
+/// The same about a private key that may not be held yet.
+pub async fn ask_about_key(upstream: &Arc<Upstream>, application: &ApplicationId, key: &SigningKey, host: Host) -> Proof {
+    let Some(call) = probe::free_call(host, Scheme::Jwt) else { return Proof::NoFreeCall };
+    let signer = Signer::new(application, key.clone());
+    let asked = async {
+        let mut last = Proof::NoFreeCall;
+        for _try in 0..2 {
+            let Ok(header) = signer.bearer(&Rights::default()).await else { break };
+            let (verdict, headers) = match exchange(upstream, &header, Scheme::Jwt, host, call).await {
+                Ok(answered) => answered,
+                Err(proof) => return proof,
+            };
+            last = proof(verdict);
+            if !clocks::shifts(&signer, verdict, &headers) {
+                break;
+            }
+        }
+        last
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Proof::Unreachable("probe_timeout"))
 }
 
 /// A free call that tells whether a value of this kind is accepted at `host`.

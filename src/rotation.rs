@@ -8,7 +8,8 @@
 //! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
 //! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), which is
 //! rotated when ([`schedule`]), what a look at an account comes to ([`observed`]), what somebody is told ([`event`]),
-//! what is written down of a rotation ([`report`]), which deploy has which mark ([`lineage`]).
+//! what is written down of a rotation ([`report`]), which deploy has which mark ([`lineage`]). The same for
+//! key pairs of applications is [`keypair`].
 //! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk
 //! ([`journal::disk`]), calls to the provider ([`provider`]), looking at every account ([`survey`]), telling somebody
 //! ([`notify`]), what a sidecar does by itself ([`rounds`]) and where it may ([`place`], [`mounts`]), delivery of a new

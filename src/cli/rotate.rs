@@ -9,15 +9,17 @@ use super::surroundings;
 use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
+use crate::rotation::keypair::halt::End as KeyEnd;
+use crate::rotation::keypair::plan::Window;
 use crate::rotation::notify::Notifier;
 use crate::rotation::place;
 use crate::rotation::runner::all::{Came, Pace};
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
-use crate::rotation::runner::{NotRun, Order, Preview, Ran, Rotator, Tell, Want};
+use crate::rotation::runner::{KeyOrder, KeyRan, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
 use crate::rotation::schedule::{self, Subject, Tried};
 use crate::rotation::survey::Breadth;
-use crate::secret::{ApiKey, Malformed, SecretId};
+use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,6 +33,8 @@ pub(super) struct Arguments {
     way: Way,
     #[command(flatten)]
     leak: Leak,
+    #[command(flatten)]
+    moment: Moment,
     /// The secret with this id may be revoked, although this tool did not make it
     #[arg(long, value_name = "ID", value_parser = id)]
     approve: Option<SecretId>,
@@ -54,6 +58,18 @@ struct Way {
     /// Go back: the new secret is revoked and the old one stays
     #[arg(long)]
     abort: bool,
+}
+
+/// When the public key of an application may be replaced: tokens that its clients have end with it.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Moment {
+    /// With --application: at once
+    #[arg(long, requires = "application")]
+    now: bool,
+    /// With --application: between these times of the day in UTC
+    #[arg(long, value_name = "HH:MM-HH:MM", requires = "application")]
+    window: Option<Window>,
 }
 
 /// When a secret is known to others.
@@ -83,6 +99,9 @@ struct Which {
     /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
     #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency"])]
     if_due: bool,
+    /// The id of an application: its key pair is replaced; needs --now or --window
+    #[arg(long, value_name = "ID", value_parser = application)]
+    application: Option<ApplicationId>,
     /// Every account whose key matches, `*` standing for any letters
     #[arg(long = "match", value_name = "PATTERN")]
     pattern: Option<String>,
@@ -115,6 +134,21 @@ impl Patience {
     }
 }
 
+impl Way {
+    fn want(&self) -> Want {
+        match (self.resume, self.abort) {
+            (_, true) => Want::Abort,
+            (true, false) => Want::Resume,
+            (false, false) => Want::Rotate,
+        }
+    }
+}
+
+/// The id of an application, as an argument.
+fn application(text: &str) -> Result<ApplicationId, Malformed> {
+    ApplicationId::parse(text)
+}
+
 /// The id of a secret, as an argument.
 fn id(text: &str) -> Result<SecretId, Malformed> {
     SecretId::parse(text)
@@ -127,6 +161,9 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         let rotator = rotator(operator)?;
         if let Some(due) = due {
             return rotate_due(arguments, &rotator, due).await;
+        }
+        if let Some(application) = &arguments.which.application {
+            return keys(arguments, application, &rotator).await;
         }
         let orders = orders(arguments, &rotator)?;
         if arguments.way.dry_run {
@@ -184,7 +221,7 @@ pub(super) fn rotator(operator: Operator) -> Result<Rotator, Failure> {
 }
 
 fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failure> {
-    let Which { account, all: _, if_due: _, pattern } = &arguments.which;
+    let Which { account, all: _, if_due: _, application: _, pattern } = &arguments.which;
     let keys: Vec<ApiKey> = match (account, pattern) {
         (Some(account), _) => vec![account.clone()],
         (None, pattern) => {
@@ -196,12 +233,7 @@ fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failur
     if keys.is_empty() {
         return Err(Failure::no("the credentials file has no such account").hint("vonage-sidecar secrets audit lists those that it has"));
     }
-    let want = match (arguments.way.resume, arguments.way.abort) {
-        (_, true) => Want::Abort,
-        (true, false) => Want::Resume,
-        (false, false) => Want::Rotate,
-    };
-    Ok(wanted(arguments, keys, want))
+    Ok(wanted(arguments, keys, arguments.way.want()))
 }
 
 fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
@@ -217,6 +249,38 @@ fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
     }
     let order = |account| Order { account, want, terms: terms.clone(), approve: arguments.approve.clone() };
     keys.into_iter().map(order).collect()
+}
+
+/// Rotates the key pair of an application.
+async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rotator) -> Outcome {
+    let Arguments { leak, approve, way, .. } = arguments;
+    if leak.emergency || approve.is_some() || way.dry_run {
+        return Err(Failure::could_not_run("--emergency, --approve and --dry-run are for secrets, not for key pairs"));
+    }
+    let window = match (&arguments.moment, way.abort) {
+        (Moment { now: true, .. }, _) | (Moment { now: false, window: None }, true) => Window::Now,
+        (Moment { now: false, window: Some(window) }, _) => *window,
+        (Moment { now: false, window: None }, false) => {
+            return Err(Failure::no("tokens that clients of apps have (Client SDK, Video) end when the public key is replaced")
+                .because("vonage-sidecar status --json counts those made by POST /jwt that are alive: client_tokens")
+                .hint("say when that may be: --now, or --window 02:00-04:00 (UTC)"));
+        }
+    };
+    let mut terms = arguments.patience.terms();
+    if arguments.no_fleet {
+        terms.witnesses = Witnesses::Nobody;
+    }
+    let order = KeyOrder { application: application.clone(), want: way.want(), window, terms };
+    let what = format!("the rotation of the key pair of {application} is not done");
+    match rotator.rotate_keys(&order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
+        KeyRan::NothingBegun => {
+            report::notice(&format!("{application}: there is no rotation to go on with\n"));
+            Ok(Exit::Done)
+        }
+        KeyRan::Over(KeyEnd::Ended(_)) => Ok(Exit::Done),
+        KeyRan::Over(KeyEnd::Parked(parked)) => Err(Failure::no(what).because(&parked).hint(parked.remedy())),
+        KeyRan::Over(KeyEnd::Stuck(stuck)) => Err(Failure::no(what).because(&stuck).hint(stuck.remedy())),
+    }
 }
 
 /// Prints what happens, while it happens.
@@ -302,7 +366,8 @@ pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
     match error {
         NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
         NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
-        NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
+        NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
+        NotRun::NoWayBack(_) | NotRun::NoWayBackForKeys(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
         NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
         NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
     }

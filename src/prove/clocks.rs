@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::DATE;
 
 use crate::credentials::{Keyring, Uid};
+use crate::jwt::Signer;
 use crate::jwt::skew::{Finding, Skew};
 use crate::secret::ApplicationId;
 use crate::vonage::refusal::Verdict;
@@ -30,6 +31,17 @@ pub fn weigh(keyring: &Keyring, uid: Uid, verdict: Verdict, headers: &HeaderMap)
             }
             verdict
         }
+    }
+}
+
+/// Whether tokens of this key are made by the provider's clock from now on, since one was refused and the clocks differ.
+pub fn shifts(signer: &Signer, verdict: Verdict, headers: &HeaderMap) -> bool {
+    match (verdict, date(headers).map(|theirs| signer.compare(theirs))) {
+        (Verdict::Refused | Verdict::Stale, Some(Finding::Shift(skew))) => {
+            signer.shift(skew);
+            true
+        }
+        (_, None | Some(Finding::Agree | Finding::Beyond(_))) | (Verdict::Accepted | Verdict::Doubtful | Verdict::NoEvidence, _) => false,
     }
 }
 

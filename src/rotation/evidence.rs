@@ -14,12 +14,13 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use crate::secret::{Revision, SecretId};
 
-use crate::secret::{ApiKey, ApplicationId, Revision, SecretId};
-
+mod document;
 #[cfg(test)]
 mod tests;
+
+pub use document::{Unreadable, Whose};
 
 /// A sidecar that left the list and refuses connections for so long is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(300);
@@ -63,23 +64,6 @@ pub enum Trust {
     Doubted,
 }
 
-/// A document that says nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// It is no status document.
-    #[error("the answer is no status document ({0})")]
-    Malformed(String),
-    /// It is of a later contract.
-    #[error("the status document has schema {0}; update this program")]
-    Newer(u32),
-    /// It does not know the account.
-    #[error("it does not serve the account")]
-    NoAccount,
-    /// It does not know the application.
-    #[error("it does not serve the application")]
-    NoApplication,
-}
-
 /// What was seen of one sidecar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {
@@ -111,109 +95,10 @@ pub enum Answer {
     Refuses,
 }
 
-#[derive(Deserialize)]
-struct Head {
-    schema: u32,
-}
-
-/// What is read of the document.
-#[derive(Deserialize)]
-struct Document {
-    boot_id: String,
-    uptime_seconds: f64,
-    revision: Option<Revision>,
-    accounts: Vec<Account>,
-    #[serde(default)]
-    applications: Vec<Application>,
-}
-
-#[derive(Deserialize)]
-struct Application {
-    id: String,
-    private_keys: Vec<Value>,
-    #[serde(default)]
-    client_tokens: u64,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    key: String,
-    secrets: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct Value {
-    id: Option<SecretId>,
-    #[serde(default)]
-    standing: std::collections::BTreeMap<String, String>,
-    last_used_seconds: Option<f64>,
-    last_accepted_seconds: Option<f64>,
-    #[serde(default)]
-    served: u64,
-}
-
-/// The contract that is read here.
-const SCHEMA: u32 = 1;
-
 impl Look {
-    /// Reads what a `/status` document says about an account.
-    pub fn parse(text: &[u8], account: &ApiKey) -> Result<Self, Unreadable> {
-        let document = Document::parse(text)?;
-        let found = document.accounts.into_iter().find(|one| one.key == account.as_str()).ok_or(Unreadable::NoAccount)?;
-        Ok(Self {
-            boot_id: document.boot_id,
-            uptime: age(document.uptime_seconds).unwrap_or_default(),
-            revision: document.revision,
-            secrets: found.secrets.into_iter().map(Held::from).collect(),
-            client_tokens: 0,
-        })
-    }
-
-    /// Reads what a `/status` document says about an application: its private keys stand in the place of secrets.
-    pub fn of_application(text: &[u8], application: &ApplicationId) -> Result<Self, Unreadable> {
-        let document = Document::parse(text)?;
-        let found = document.applications.into_iter().find(|one| one.id == application.as_str()).ok_or(Unreadable::NoApplication)?;
-        Ok(Self {
-            boot_id: document.boot_id,
-            uptime: age(document.uptime_seconds).unwrap_or_default(),
-            revision: document.revision,
-            secrets: found.private_keys.into_iter().map(Held::from).collect(),
-            client_tokens: found.client_tokens,
-        })
-    }
-
     fn held(&self, id: &SecretId) -> Option<&Held> {
         self.secrets.iter().find(|held| held.id.as_ref() == Some(id))
     }
-}
-
-impl Document {
-    fn parse(text: &[u8]) -> Result<Self, Unreadable> {
-        let malformed = |error: serde_json::Error| Unreadable::Malformed(error.to_string());
-        let head: Head = serde_json::from_slice(text).map_err(malformed)?;
-        if head.schema > SCHEMA {
-            return Err(Unreadable::Newer(head.schema));
-        }
-        serde_json::from_slice(text).map_err(malformed)
-    }
-}
-
-impl From<Value> for Held {
-    fn from(value: Value) -> Self {
-        let doubted = value.standing.values().any(|word| matches!(word.as_str(), "suspect" | "refused"));
-        Self {
-            id: value.id,
-            // An age that makes no sense must not open the gate: in use at this moment, never accepted.
-            unused_for: value.last_used_seconds.map(|seconds| age(seconds).unwrap_or_default()),
-            accepted_ago: value.last_accepted_seconds.and_then(age),
-            trust: if doubted { Trust::Doubted } else { Trust::Trusted },
-            served: value.served,
-        }
-    }
-}
-
-fn age(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// What every sidecar is asked.

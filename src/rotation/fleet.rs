@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::config::{self, Address, Settings};
-use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable};
-use crate::secret::{AccessToken, ApiKey};
+use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable, Whose};
+use crate::secret::AccessToken;
 use crate::tokens::{TokenError, Tokens};
 use roster::{Member, Way};
 
@@ -88,16 +88,16 @@ impl Fleet {
         }
     }
 
-    /// Everybody of today's list and everybody of `also`, and what each says about the account.
-    pub async fn look(&self, account: &ApiKey, also: &[String]) -> Result<Vec<Sighting>, NoList> {
+    /// Everybody of today's list and everybody of `also`, and what each says.
+    pub async fn look(&self, whose: &Whose, also: &[String]) -> Result<Vec<Sighting>, NoList> {
         let token = self.token()?;
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut asking = JoinSet::new();
         for (member, listing) in roster::everybody(self.listed().await?, also) {
-            let (permits, tls, token, account) = (Arc::clone(&permits), Arc::clone(&self.tls), token.clone(), account.clone());
+            let (permits, tls, token, whose) = (Arc::clone(&permits), Arc::clone(&self.tls), token.clone(), whose.clone());
             asking.spawn(async move {
                 let _turn = permits.acquire_owned().await;
-                let answer = status(&member, &tls, token.as_ref(), &account).await;
+                let answer = status(&member, &tls, token.as_ref(), &whose).await;
                 (Sighting { name: member.name, listing, answer: Answer::Refuses }, answer)
             });
         }
@@ -106,14 +106,14 @@ impl Fleet {
             let (sighting, answer) = asked.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             let known = also.contains(&sighting.name);
             match answer {
-                // It holds nothing of the account, so it has no say about it.
-                Said::NoAccount if !known => {}
+                // It holds nothing of it, so it has no say about it.
+                Said::NotServed if !known => {}
                 // Nobody named it, and it never was there.
                 Said::Answer(Answer::Refuses) if !known && self.is_own() => {}
                 Said::Answer(Answer::Refuses) if self.is_own() => {
                     seen.push(Sighting { listing: Listing::Left, answer: Answer::Refuses, ..sighting });
                 }
-                Said::NoAccount => seen.push(Sighting { answer: Answer::Silent(Unreadable::NoAccount.to_string()), ..sighting }),
+                Said::NotServed => seen.push(Sighting { answer: Answer::Silent(Unreadable::NotServed.to_string()), ..sighting }),
                 Said::Answer(answer) => seen.push(Sighting { answer, ..sighting }),
             }
         }
@@ -121,15 +121,15 @@ impl Fleet {
         Ok(seen)
     }
 
-    /// Asks members to try their secrets of the account, spread over a moment. What came of it shows in their status.
-    pub async fn prove(&self, account: &ApiKey, members: &[String]) -> Result<(), NoList> {
+    /// Asks members to try their values, spread over a moment. What came of it shows in their status.
+    pub async fn prove(&self, whose: &Whose, members: &[String]) -> Result<(), NoList> {
         let token = self.token()?;
         let spread = SPREAD.saturating_mul(u32::try_from(members.len()).unwrap_or(u32::MAX)).min(LONGEST_SPREAD);
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut asking = JoinSet::new();
         for member in members.iter().map(|name| Member::at(name)) {
             let (permits, tls, token) = (Arc::clone(&permits), Arc::clone(&self.tls), token.clone());
-            let path = format!("/prove?account={account}");
+            let path = format!("/prove?{}", whose.query());
             asking.spawn(async move {
                 let Way::Ask(target) = &member.way else { return };
                 tokio::time::sleep(clock::jitter(spread)).await;
@@ -182,13 +182,13 @@ fn own(address: Address) -> String {
 /// What one member says.
 enum Said {
     Answer(Answer),
-    NoAccount,
+    NotServed,
 }
 
-async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessToken>, account: &ApiKey) -> Said {
-    let read = |text: &[u8]| match Look::parse(text, account) {
+async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessToken>, whose: &Whose) -> Said {
+    let read = |text: &[u8]| match Look::parse(text, whose) {
         Ok(look) => Said::Answer(Answer::Look(look)),
-        Err(Unreadable::NoAccount | Unreadable::NoApplication) => Said::NoAccount,
+        Err(Unreadable::NotServed) => Said::NotServed,
         Err(unreadable @ (Unreadable::Malformed(_) | Unreadable::Newer(_))) => Said::Answer(Answer::Silent(unreadable.to_string())),
     };
     match &member.way {

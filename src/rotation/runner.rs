@@ -16,6 +16,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::credentials::file::Parsed;
 use crate::rotation::event as somebody;
+use crate::rotation::evidence::Whose;
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{End, Stuck};
 use crate::rotation::journal::Journal;
@@ -27,7 +28,7 @@ use crate::rotation::plan::{self, Plan};
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
 use crate::rotation::sinks::{NotDelivered, Sinks};
-use crate::secret::{ApiKey, ApiSecret, Revision, SecretId};
+use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 use crate::upstream::{SetupError, Upstream, client_tls};
 use crate::vonage::policy;
 use event::{Event, Told};
@@ -35,8 +36,11 @@ use perform::Performer;
 use terms::Terms;
 
 pub mod all;
+pub use keypair::{KeyOrder, KeyRan};
+
 pub mod drill;
 pub mod event;
+mod keypair;
 mod perform;
 pub mod summary;
 pub mod survey;
@@ -105,9 +109,15 @@ pub enum NotRun {
     /// The file does not hold the account.
     #[error("the credentials file has no account {0}")]
     NoSuchAccount(ApiKey),
+    /// The file does not hold the application.
+    #[error("the credentials file has no application {0}")]
+    NoSuchApplication(ApplicationId),
     /// It cannot be called off.
     #[error(transparent)]
     NoWayBack(#[from] Refused),
+    /// Nor can the rotation of a key pair.
+    #[error(transparent)]
+    NoWayBackForKeys(#[from] crate::rotation::keypair::machine::abort::Refused),
     /// The way to the provider, or to members, cannot be set up.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -151,7 +161,7 @@ impl Rotator {
             Some(journal) if !journal.is_over() => (Some(journal), None),
             before => (None, before),
         };
-        let (machine, first) = match (begun, order.want) {
+        let (mut machine, first) = match (begun, order.want) {
             (Some(journal), _) => {
                 let resumed = Event::Resumed { rotation: journal.rotation.clone(), step: journal.state.word() };
                 (self.resume(journal, order)?, resumed)
@@ -159,15 +169,21 @@ impl Rotator {
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
                 let start = self.start(order, before)?;
-                if let Some(end) = self.no_evidence(&start.plan).await {
-                    return Ok(Ran::Over(end));
-                }
                 let purpose = summary::purpose(&start.plan.mode);
                 (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
             }
         };
         let performer = Performer::new(self, order.account.clone(), disk, Arc::clone(tell));
         performer.tell(first);
+        if machine.journal().is_at_the_beginning()
+            && let Some(end) = self.no_evidence(&machine.journal().plan).await
+        {
+            performer.tell_end(&end);
+            return Ok(Ran::Over(end));
+        }
+        if let Some(id) = &order.approve {
+            machine.approve(id.clone());
+        }
         Ok(Ran::Over(drive(machine, performer).await))
     }
 
@@ -201,9 +217,6 @@ impl Rotator {
     fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
         let mut machine = Machine::resume(journal, now());
         machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect()));
-        if let Some(id) = &order.approve {
-            machine.approve(id.clone());
-        }
         if order.want == Want::Abort {
             machine.abort(now(), &mut System)?;
         }
@@ -229,7 +242,7 @@ impl Rotator {
     async fn no_evidence(&self, plan: &Plan) -> Option<End> {
         match (&plan.fleet, &plan.mode) {
             (plan::Fleet::Unwatched, _) | (_, plan::Mode::Drill | plan::Mode::Emergency(_)) => None,
-            (plan::Fleet::Watched { .. }, plan::Mode::Rotate) => match self.fleet.look(&plan.account, &[]).await {
+            (plan::Fleet::Watched { .. }, plan::Mode::Rotate) => match self.fleet.look(&Whose::Account(plan.account.clone()), &[]).await {
                 Ok(seen) if seen.is_empty() => Some(End::Stuck(Stuck::NoEvidence)),
                 Ok(_) | Err(_) => None,
             },
@@ -277,6 +290,12 @@ fn now() -> Now {
 #[derive(Debug)]
 struct System;
 
+impl System {
+    fn random() -> String {
+        format!("{:032x}", u128::from_le_bytes(clock::random()))
+    }
+}
+
 impl Chance for System {
     fn secret(&mut self) -> ApiSecret {
         loop {
@@ -288,8 +307,7 @@ impl Chance for System {
 
     fn revision(&mut self) -> Revision {
         loop {
-            let text = format!("{:032x}", u128::from_le_bytes(clock::random()));
-            if let Ok(revision) = Revision::parse(&text) {
+            if let Ok(revision) = Revision::parse(&Self::random()) {
                 return revision;
             }
         }

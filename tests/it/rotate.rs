@@ -2,6 +2,7 @@
 
 mod failing;
 mod fleet;
+mod keys; // key pairs of applications
 mod many;
 mod one_host;
 mod process;

@@ -7,9 +7,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use decisions::DECISIONS;
-
 mod decisions;
+
+use decisions::DECISIONS;
 
 /// A source file.
 struct Source {

@@ -1,6 +1,7 @@
 //! What opens the gate, and what keeps it shut.
 
 use super::*;
+use crate::secret::{ApiKey, ApplicationId};
 
 fn id(text: &str) -> SecretId {
     SecretId::parse(text).unwrap()
@@ -55,6 +56,10 @@ fn blocked(look: Look) -> Why {
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn account(key: &str) -> Whose {
+    Whose::Account(ApiKey::parse(key).unwrap())
 }
 
 #[test]
@@ -132,14 +137,36 @@ fn a_document_is_read_for_one_account_and_the_rest_is_ignored() {
         {"key":"abcd1234","membership":"listed","secrets":[
             {"id":"new","position":0,"standing":{"h":"good","g":"refused"},"last_used_seconds":0.0,"last_accepted_seconds":3.0},
             {"id":null,"position":1,"standing":{},"last_used_seconds":null,"last_accepted_seconds":null}]}]}"#;
-    let look = Look::parse(text, &ApiKey::parse("abcd1234").unwrap()).unwrap();
+    let look = Look::parse(text, &account("abcd1234")).unwrap();
     assert_eq!((look.uptime, look.revision), (Duration::from_millis(12_500), Some(Revision::parse("r2").unwrap())));
     assert_eq!(look.secrets[0], Held { trust: Trust::Doubted, ..held("new", Some(0), Some(3)) });
     assert_eq!(look.secrets[1], Held { id: None, ..held("x", None, None) });
-    assert_eq!(Look::parse(text, &ApiKey::parse("none").unwrap()), Err(Unreadable::NoAccount));
+    assert_eq!(Look::parse(text, &account("none")), Err(Unreadable::NotServed));
     assert_eq!(
-        Look::parse(br#"{"schema":2,"boot_id":"b","uptime_seconds":1,"revision":null,"accounts":[]}"#, &ApiKey::parse("a").unwrap()),
+        Look::parse(br#"{"schema":2,"boot_id":"b","uptime_seconds":1,"revision":null,"accounts":[]}"#, &account("a")),
         Err(Unreadable::Newer(2))
     );
-    assert!(matches!(Look::parse(b"<html>", &ApiKey::parse("a").unwrap()), Err(Unreadable::Malformed(_))));
+    assert!(matches!(Look::parse(b"<html>", &account("a")), Err(Unreadable::Malformed(_))));
+}
+
+#[test]
+fn private_keys_of_an_application_stand_in_the_place_of_secrets() {
+    let text =
+        br#"{"schema":1,"boot_id":"b","uptime_seconds":5,"revision":"r2","accounts":[],"applications":[{"id":"app-1","client_tokens":7,
+        "private_keys":[{"id":"k1","standing":{},"last_used_seconds":null,"last_accepted_seconds":2.0,"served":3}]}]}"#;
+    let of = |id: &str| Look::parse(text, &Whose::Application(ApplicationId::parse(id).unwrap()));
+    let look = of("app-1").unwrap();
+    assert_eq!((look.client_tokens, look.secrets[0].accepted_ago), (7, Some(seconds(2))));
+    assert_eq!(of("app-2"), Err(Unreadable::NotServed));
+}
+
+#[test]
+fn who_holds_a_key_that_the_provider_does_not_know_yet_is_enough_before_it_is_put() {
+    let (began, revision, new) = (crate::clock::now(), Revision::parse("r2").unwrap(), SecretId::parse("new").unwrap());
+    let untried = Look { secrets: vec![held("new", None, None)], ..good() };
+    let mut watch = Watch::begin(&[], began);
+    watch.note(vec![Sighting { name: "a".to_owned(), listing: Listing::Listed, answer: Answer::Look(untried) }], began);
+    let gate = |must| watch.gate(&Question { revision: &revision, stays: &new, must, goes: None, expect: 1 }, began + seconds(1));
+    assert_eq!(gate(Must::Hold), Gate::Open(1));
+    assert!(matches!(gate(Must::Accept), Gate::Shut { .. }));
 }

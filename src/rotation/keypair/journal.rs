@@ -109,6 +109,32 @@ pub enum Fact {
     },
 }
 
+impl std::fmt::Display for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Staged { id } => write!(f, "the key {id} is made, and staged on this machine"),
+            Self::Deployed { revision } => write!(f, "the credentials file has both keys and is read back, revision {revision}"),
+            Self::Spread { members: Some(members) } => write!(f, "both keys are with every sidecar: {members}"),
+            Self::Spread { members: None } => f.write_str("whether sidecars hold both keys was not asked"),
+            Self::Put { id, client_tokens: Some(tokens) } => {
+                write!(f, "the public key is that of {id}; tokens for clients that ended with the other one: at least {tokens}")
+            }
+            Self::Put { id, client_tokens: None } => {
+                write!(f, "the public key is that of {id}; tokens for clients ended with the other one, and nobody counted them")
+            }
+            Self::Proven { host, after_ms } => write!(f, "{host} accepts tokens of it steadily, for the first time after {after_ms} ms"),
+            Self::Converged { members: Some(members) } => write!(f, "it was accepted from every sidecar: {members}"),
+            Self::Converged { members: None } => f.write_str("no sidecar was asked"),
+            Self::Dropped { member } => {
+                write!(f, "{member} left the list and has refused connections for five minutes; it does not count any more")
+            }
+            Self::Tidied => f.write_str("the credentials file has the key in force alone"),
+            Self::AbortAsked => f.write_str("a person asked to go back"),
+            Self::Ended { ending } => write!(f, "{}", super::halt::End::Ended(*ending)),
+        }
+    }
+}
+
 impl Kept for Journal {
     fn to_text(&self) -> Zeroizing<String> {
         journal::text_of(self)

@@ -67,6 +67,20 @@ impl Change {
 }
 
 impl State {
+    /// The mark of the deploy with both keys, while there is one to be seen.
+    pub fn revision(&self) -> Option<&Revision> {
+        match self {
+            Self::Deploy(change)
+            | Self::Spread(change)
+            | Self::Put(change)
+            | Self::Prove(change)
+            | Self::Converge(change)
+            | Self::Drop(change)
+            | Self::Withdraw(change) => Some(&change.revision),
+            Self::Check | Self::Report { .. } | Self::Ended { .. } => None,
+        }
+    }
+
     /// One word, as the command shows it.
     pub fn word(&self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::rotation::effect::Doing;
 use crate::rotation::journal::Fact;
+use crate::rotation::keypair::journal::Fact as KeyFact;
 use crate::rotation::report::{Outcome, Purpose};
 use crate::secret::{ApiKey, Revision};
 
@@ -56,6 +57,8 @@ pub enum Event {
     },
     /// Something happened.
     Fact(Fact),
+    /// Something happened to a key pair.
+    KeyFact(KeyFact),
     /// Something failed, and is tried again.
     Failed {
         /// What.
@@ -92,6 +95,7 @@ impl Event {
             Self::Began { .. }
             | Self::Resumed { .. }
             | Self::Fact(_)
+            | Self::KeyFact(_)
             | Self::Failed { .. }
             | Self::Waiting { .. }
             | Self::NotTold { .. }
@@ -108,6 +112,7 @@ impl fmt::Display for Event {
             Self::Step { step } => write!(f, "step {step}"),
             Self::Doing { doing } => write!(f, "{doing}"),
             Self::Fact(fact) => write!(f, "{fact}"),
+            Self::KeyFact(fact) => write!(f, "{fact}"),
             Self::Failed { doing, cause } => write!(f, "{doing} failed and is tried again: {cause}"),
             Self::Waiting { on } => write!(f, "waiting: {}", on.join(", ")),
             Self::NotTold { cause } => write!(f, "somebody was not told how it ended: {cause}"),

@@ -13,7 +13,7 @@ use crate::credentials::{Basic, Label};
 use crate::files::{self, FileError};
 use crate::prove::{self, Proof};
 use crate::rotation::effect::{Deploy, Effect, Outcome};
-use crate::rotation::evidence::Answer;
+use crate::rotation::evidence::{Answer, Whose};
 use crate::rotation::halt::{End, Ending};
 use crate::rotation::journal::Journal;
 use crate::rotation::journal::disk::Disk;
@@ -132,7 +132,7 @@ impl Performer {
             Effect::Create { value, with } => self.create(value, with).await,
             Effect::Revoke { id, with } => self.revoke(id, with).await,
             Effect::Look { also } => self.look(also, journal).await,
-            Effect::AskMembers { members, id: _ } => match self.rotator.fleet.prove(&self.account, members).await {
+            Effect::AskMembers { members, id: _ } => match self.rotator.fleet.prove(&Whose::Account(self.account.clone()), members).await {
                 Ok(()) => Outcome::Done,
                 Err(error) => Outcome::Failed(error.to_string()),
             },
@@ -275,7 +275,7 @@ impl Performer {
     }
 
     async fn look(&mut self, also: &[String], journal: &Journal) -> Outcome {
-        let mut seen = match self.rotator.fleet.look(&self.account, also).await {
+        let mut seen = match self.rotator.fleet.look(&Whose::Account(self.account.clone()), also).await {
             Ok(seen) => seen,
             Err(error) => return Outcome::Failed(error.to_string()),
         };
@@ -315,7 +315,7 @@ impl Performer {
 }
 
 /// One report for each rotation: that of a run that ended early is replaced by that of the next run.
-fn keep(directory: &Path, report: &Report) -> Result<PathBuf, FileError> {
+pub(super) fn keep(directory: &Path, report: &Report) -> Result<PathBuf, FileError> {
     files::private_directory(directory)?;
     let name = report.file_name();
     let path = directory.join(format!("{name}.md"));
@@ -342,7 +342,7 @@ fn failed(trouble: Trouble) -> Outcome {
     Outcome::Failed(trouble.to_string())
 }
 
-fn undelivered(error: &NotDelivered) -> String {
+pub(super) fn undelivered(error: &NotDelivered) -> String {
     format!("{error} ({})", error.remedy())
 }
 
@@ -354,7 +354,7 @@ fn done(result: Result<(), String>) -> Outcome {
 }
 
 /// Runs what blocks where it may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

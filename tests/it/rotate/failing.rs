@@ -133,3 +133,22 @@ async fn without_room_for_the_journal_nothing_is_made_and_without_room_for_the_f
     host.does(&format!("rotate --account {KEY}")).await;
     host.is_rotated(KEY, OLD);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_cannot_be_reached_parks_the_rotation_where_it_is() {
+    let host = Host::new().await;
+    let old = host.old_id();
+    let settings = host.text("sidecar.toml");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unreachable = settings.replace(&host.emulator.address().to_string(), &nobody.to_string());
+    host.home.write("sidecar.toml", &unreachable);
+    host.refuses(&format!("rotate --account {KEY} --give-up 1ms"), "asking the provider about a secret keeps failing").await;
+    host.home.write("sidecar.toml", &settings);
+    host.refuses(&format!("rotate --account {KEY}"), "was not made by this tool").await;
+    host.home.write("sidecar.toml", &unreachable);
+    host.refuses(&format!("rotate --account {KEY} --approve {old} --give-up 1ms"), "cannot be asked").await;
+    assert_eq!(host.ids(KEY).len(), 2);
+    host.home.write("sidecar.toml", &settings);
+    host.does(&format!("rotate --account {KEY}")).await;
+    host.is_rotated(KEY, OLD);
+}

@@ -26,13 +26,51 @@ fn next(state: &mut u64) -> usize {
     usize::try_from(*state >> 33).unwrap()
 }
 
-/// Starts the rotator and kills it after so many events, or after a moment. True when it was killed, false when it ended.
-async fn killed(host: &Host, luck: &mut u64) -> bool {
+/// When a rotator is killed.
+enum When {
+    /// As soon as it says this: a step is on the disk, or something is about to be done.
+    Says(&'static str),
+    /// After so many events.
+    Events(usize),
+    /// After so many milliseconds.
+    Moment(u64),
+}
+
+/// Every step of a rotation and everything that it does, in order.
+const EVERYWHERE: [&str; 16] = [
+    "\"step\":\"check\"",
+    "\"doing\":\"list\"",
+    "\"step\":\"create\"",
+    "\"doing\":\"create\"",
+    "\"step\":\"prove\"",
+    "\"step\":\"deploy\"",
+    "\"doing\":\"deploy\"",
+    "\"step\":\"converge\"",
+    "\"doing\":\"look\"",
+    "\"step\":\"soak\"",
+    "\"step\":\"revoke\"",
+    "\"doing\":\"revoke\"",
+    "\"step\":\"tidy\"",
+    "\"step\":\"verify\"",
+    "\"doing\":\"report\"",
+    "\"step\":\"report\"",
+];
+
+fn when(number: usize, luck: &mut u64) -> When {
+    match (EVERYWHERE.get(number), next(luck) % 3) {
+        (Some(words), _) => When::Says(words),
+        (None, 0) => When::Moment(u64::try_from(next(luck) % 900).unwrap()),
+        (None, _) => When::Events(1 + next(luck) % DEEPEST),
+    }
+}
+
+/// Starts the rotator and kills it then. True when it was killed, false when it ended before.
+async fn killed(host: &Host, when: When) -> bool {
     let process = host.home.start(&["rotate", "--account", KEY, "--json"]);
-    if next(luck).is_multiple_of(3) {
-        tokio::time::timeout(Duration::from_millis(u64::try_from(next(luck) % 900).unwrap()), process.ends()).await.ok();
-    } else {
-        process.prints_lines(1 + next(luck) % DEEPEST).await;
+    match when {
+        When::Says(words) => drop(process.prints(words).await),
+        When::Events(count) => process.prints_lines(count).await,
+        When::Moment(milliseconds) => drop(tokio::time::timeout(Duration::from_millis(milliseconds), process.ends()).await),
     }
     if process.runs() {
         process.signal(Signal::KILL);
@@ -48,7 +86,7 @@ async fn a_rotator_that_is_killed_at_any_moment_is_finished_by_the_next_one_and_
     let load = Load::through(&host.sidecar, 2);
     let (mut luck, mut dead, mut ended) = (0x5eed_u64, 0, 0);
     while dead < kills() {
-        if killed(&host, &mut luck).await {
+        if killed(&host, when(dead + ended, &mut luck)).await {
             dead += 1;
         } else {
             ended += 1;

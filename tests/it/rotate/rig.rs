@@ -120,15 +120,21 @@ pub struct Load {
 impl Load {
     /// Several callers of a sidecar, one request after the other each.
     pub fn through(sidecar: &Process, callers: usize) -> Self {
+        let path = |number: usize| if number.is_multiple_of(2) { "/account/get-balance" } else { "/v2/applications" };
+        Self::of(sidecar, &(0..callers).map(path).collect::<Vec<_>>())
+    }
+
+    /// A caller for each of these paths.
+    pub fn of(sidecar: &Process, paths: &[&'static str]) -> Self {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let callers = (0..callers)
-            .map(|number| {
-                let (stop, sent, data) = (Arc::clone(&stop), Arc::clone(&sent), sidecar.data[0]);
+        let callers = paths
+            .iter()
+            .map(|path| {
+                let (stop, sent, data, path) = (Arc::clone(&stop), Arc::clone(&sent), sidecar.data[0], *path);
                 tokio::spawn(async move {
                     let mut app = Caller::new(data);
                     let mut failed = Vec::new();
                     while !stop.load(Ordering::Relaxed) {
-                        let path = if number % 2 == 0 { "/account/get-balance" } else { "/v2/applications" };
                         let answer = app.get(path).await;
                         if answer.status != 200 {
                             failed.push(format!("{path}: {} {}", answer.status, answer.code()));

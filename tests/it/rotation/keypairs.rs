@@ -135,9 +135,9 @@ impl World {
             Held {
                 id: key.label.id.clone(),
                 unused_for: None,
+                served: 0,
                 accepted_ago: last.filter(|(.., accepted)| *accepted).map(|(_, at, _)| self.now - *at),
                 trust: if last.is_some_and(|(.., accepted)| !accepted) { Trust::Doubted } else { Trust::Trusted },
-                served: 0,
             }
         };
         Look {

@@ -1,4 +1,4 @@
-//! Which files decide.
+//! The files that decide: plain functions over values. A path that ends with a slash is all below it.
 
 /// Files that decide: plain functions over values, which take `now` and random bytes as arguments. A path that ends with
 /// `/` is everything below it.
@@ -49,13 +49,14 @@ pub const DECISIONS: &[&str] = &[
     "src/rotation/effect.rs",
     "src/rotation/event.rs",
     "src/rotation/evidence.rs",
+    "src/rotation/evidence/",
     "src/rotation/fleet/roster.rs",
     "src/rotation/halt.rs",
     "src/rotation/journal.rs",
     "src/rotation/journal/words.rs",
-    "src/rotation/lineage.rs",
     "src/rotation/keypair.rs",
     "src/rotation/keypair/",
+    "src/rotation/lineage.rs",
     "src/rotation/machine.rs",
     "src/rotation/machine/",
     "src/rotation/mounts.rs",
