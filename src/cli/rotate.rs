@@ -96,12 +96,12 @@ struct Which {
     /// Every account of the credentials file, those that manage others last
     #[arg(long)]
     all: bool,
-    /// The id of an application: its key pair is replaced; needs --now or --window
-    #[arg(long, value_name = "ID", value_parser = application)]
-    application: Option<ApplicationId>,
     /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
     #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency"])]
     if_due: bool,
+    /// The id of an application: its key pair is replaced; needs --now or --window
+    #[arg(long, value_name = "ID", value_parser = application)]
+    application: Option<ApplicationId>,
     /// Every account whose key matches, `*` standing for any letters
     #[arg(long = "match", value_name = "PATTERN")]
     pattern: Option<String>,
@@ -159,11 +159,11 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
     operator::operate(&arguments.files, async |operator| {
         let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
         let rotator = rotator(operator)?;
-        if let Some(application) = &arguments.which.application {
-            return keys(arguments, application, &rotator).await;
-        }
         if let Some(due) = due {
             return rotate_due(arguments, &rotator, due).await;
+        }
+        if let Some(application) = &arguments.which.application {
+            return keys(arguments, application, &rotator).await;
         }
         let orders = orders(arguments, &rotator)?;
         if arguments.way.dry_run {
@@ -221,7 +221,7 @@ pub(super) fn rotator(operator: Operator) -> Result<Rotator, Failure> {
 }
 
 fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failure> {
-    let Which { account, all: _, application: _, if_due: _, pattern } = &arguments.which;
+    let Which { account, all: _, if_due: _, application: _, pattern } = &arguments.which;
     let keys: Vec<ApiKey> = match (account, pattern) {
         (Some(account), _) => vec![account.clone()],
         (None, pattern) => {
