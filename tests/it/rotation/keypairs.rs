@@ -138,7 +138,6 @@ impl World {
                 served: 0,
                 accepted_ago: last.filter(|(.., accepted)| *accepted).map(|(_, at, _)| self.now - *at),
                 trust: if last.is_some_and(|(.., accepted)| !accepted) { Trust::Doubted } else { Trust::Trusted },
-                served: 0,
             }
         };
         Look {
