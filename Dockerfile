@@ -10,10 +10,11 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
-RUN cargo build --release --locked --bin vonage-sidecar
+# Packed relocations are half a megabyte less in memory; the C library of Debian 12 is the first one that reads them.
+RUN cargo rustc --profile dist --locked --bin vonage-sidecar -- -C link-arg=-Wl,-z,pack-relative-relocs
 
 FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /build/target/release/vonage-sidecar /vonage-sidecar
+COPY --from=build /build/target/dist/vonage-sidecar /vonage-sidecar
 # The number and not the name, so that Kubernetes can see that it is not root.
 USER 65532:65532
 # sidecar.toml and credentials.toml are looked for here: mount a directory, never a single file.

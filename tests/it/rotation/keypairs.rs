@@ -137,6 +137,7 @@ impl World {
                 unused_for: None,
                 accepted_ago: last.filter(|(.., accepted)| *accepted).map(|(_, at, _)| self.now - *at),
                 trust: if last.is_some_and(|(.., accepted)| !accepted) { Trust::Doubted } else { Trust::Trusted },
+                served: 0,
             }
         };
         Look {
