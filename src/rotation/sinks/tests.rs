@@ -21,6 +21,7 @@ impl Desk {
         let directory = TempDir::new().unwrap();
         let mut settings = Settings::default();
         settings.credentials.file = directory.path().join("credentials.toml");
+        settings.rotation.state_dir = directory.path().join("state");
         settings.rotation.sinks = sinks;
         let desk = Self { directory, settings };
         desk.write("credentials.toml", OLD, 0o640);
