@@ -36,12 +36,12 @@ async fn the_next_rotation_needs_nobody_and_its_report_says_everything_but_value
     assert_eq!(steps, ["check", "create", "prove", "deploy", "converge", "soak", "revoke", "tidy", "verify", "report", "ended"]);
 
     let reports = host.reports();
-    let [_, report] = reports.as_slice() else { panic!("{} reports", reports.len()) };
+    assert_eq!(reports.len(), 2);
+    // Two that began in the same second have no order.
+    let id = serde_json::json!(id.unwrap());
+    let report = reports.iter().find(|report| report["secrets"][1]["id"] == id).unwrap();
     assert_eq!((&report["outcome"], &report["account"]), (&"done".into(), &KEY.into()));
-    assert_eq!(
-        report["secrets"][1],
-        serde_json::json!({ "id": id.unwrap(), "created_at": report["secrets"][1]["created_at"], "fate": "revoked" })
-    );
+    assert_eq!(report["secrets"][1]["fate"], "revoked");
     assert_eq!(report["members"][0]["converged"], true);
     let results: Vec<&str> = report["proofs"].as_array().unwrap().iter().map(|proof| proof["result"].as_str().unwrap()).collect();
     assert_eq!(results, ["accepted", "accepted", "refused", "refused"]);
