@@ -21,7 +21,7 @@ impl fmt::Display for Fact {
             Self::LeftBehind { members } if members.is_empty() => f.write_str("the deadline passed before it was known who follows"),
             Self::LeftBehind { members } => write!(f, "the deadline passed and these were left behind: {}", members.join(", ")),
             Self::Quiet { members: Some(members) } => {
-                write!(f, "{} have not used the old secret for the soak", number(*members, "sidecar"))
+                write!(f, "{} left the old secret unused for the soak", number(*members, "sidecar"))
             }
             Self::Quiet { members: None } => f.write_str("the soak is over; no sidecar was asked"),
             Self::Dropped { member } => {

@@ -91,7 +91,8 @@ impl Event {
     /// Whether a person wants to read it. The others are for machines.
     pub fn is_for_people(&self) -> bool {
         match self {
-            Self::Doing { .. } | Self::Step { .. } => false,
+            // Its end is told with what to do.
+            Self::Doing { .. } | Self::Step { .. } | Self::Fact(Fact::Ended { .. }) => false,
             Self::Began { .. }
             | Self::Resumed { .. }
             | Self::Fact(_)

@@ -142,10 +142,10 @@ impl Performer<'_> {
         (self.tell)(&Told { at: clock::wall(), account: self.plan.account.clone(), event });
     }
 
-    /// Tells what is new in the journal.
+    /// Tells what is new in the journal, and of a rotation that goes on what was before, each with its own time.
     fn tell_of(&mut self, journal: &Journal) {
         for entry in journal.trail.iter().skip(self.told) {
-            self.tell(Event::KeyFact(entry.fact.clone()));
+            (self.tell)(&Told { at: entry.at, account: self.plan.account.clone(), event: Event::KeyFact(entry.fact.clone()) });
         }
         self.told = journal.trail.len();
         if self.step != journal.state.word() {

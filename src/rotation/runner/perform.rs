@@ -82,10 +82,10 @@ impl Performer {
         (self.tell)(&Told { at: clock::wall(), account: self.account.clone(), event });
     }
 
-    /// Tells what is new in the journal.
+    /// Tells what is new in the journal, and of a rotation that goes on what was before, each with its own time.
     pub(super) fn tell_of(&mut self, journal: &Journal) {
         for entry in journal.trail.iter().skip(self.told.facts) {
-            self.tell(Event::Fact(entry.fact.clone()));
+            (self.tell)(&Told { at: entry.at, account: self.account.clone(), event: Event::Fact(entry.fact.clone()) });
         }
         self.told.facts = journal.trail.len();
         let step = journal.state.word();

@@ -13,17 +13,19 @@ const OLD: &str = "# ours\n[[account]]\napi_key = \"abcd1234\"\nsecrets = [\"Old
 
 struct Desk {
     directory: TempDir,
+    /// Apart, so that what stands beside the file can be counted.
+    _state: TempDir,
     settings: Settings,
 }
 
 impl Desk {
     fn new(sinks: Vec<settings::Sink>) -> Self {
-        let directory = TempDir::new().unwrap();
+        let (directory, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let mut settings = Settings::default();
         settings.credentials.file = directory.path().join("credentials.toml");
-        settings.rotation.state_dir = directory.path().join("state");
+        settings.rotation.state_dir = state.path().to_path_buf();
         settings.rotation.sinks = sinks;
-        let desk = Self { directory, settings };
+        let desk = Self { directory, _state: state, settings };
         desk.write("credentials.toml", OLD, 0o640);
         desk
     }
