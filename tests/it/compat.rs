@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use vonage_sidecar::admin::status::Status;
-use vonage_sidecar::rotation::journal::Journal;
+use vonage_sidecar::rotation::journal::{Journal, Kept};
+use vonage_sidecar::rotation::keypair::journal::Journal as KeyJournal;
 use vonage_sidecar::rotation::report;
 
 use crate::rotate::rig::{Host, KEY, OLD};
@@ -43,6 +44,20 @@ fn every_release_left_a_file_of_each_kind_and_each_is_read() {
         assert!(status.revision.is_some() && status.accounts[0].secrets.iter().all(|secret| secret.id.is_some()));
         let report = report::parse(text(release, "report.json").as_bytes()).unwrap();
         assert!(report.secrets.len() == 2 && !report.proofs.is_empty() && report.members[0].converged, "{report:?}");
+    }
+}
+
+/// Recorded while it waited for its window, with a throw-away key on either side of the change.
+#[test]
+fn a_rotation_of_a_key_pair_that_an_older_release_began_is_read_and_written_back_whole() {
+    for release in &releases() {
+        let text = text(release, "journal-keypair-put.json");
+        let journal = KeyJournal::parse(&text).unwrap();
+        assert_eq!((journal.state.word(), journal.plan.account.as_str()), ("put", KEY));
+        let (was, is): (Value, Value) = (serde_json::from_str(&text).unwrap(), serde_json::from_str(&journal.to_text()).unwrap());
+        for member in ["schema", "kind", "rotation", "state", "plan"] {
+            assert_eq!(was[member], is[member], "{member}");
+        }
     }
 }
 
