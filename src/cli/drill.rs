@@ -7,8 +7,8 @@ use super::report::{self, Failure, Outcome};
 use super::rotate::{Patience, conclude, rotator, teller};
 use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::drill;
-use crate::rotation::runner::survey::Heard;
 use crate::rotation::runner::terms::{Purpose, Terms};
+use crate::rotation::runner::wrong_secret::Heard;
 use crate::rotation::runner::{Order, Want};
 use crate::secret::ApiKey;
 
@@ -33,7 +33,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         let terms = Terms { purpose: Purpose::Drill, ..arguments.patience.terms() };
         let order = Order { account: arguments.account.clone(), want: Want::Rotate, terms, approve: None };
         let rotator = rotator(operator)?;
-        let heard = rotator.survey(&arguments.account).await;
+        let heard = rotator.ask_with_a_wrong_secret(&arguments.account).await;
         for one in &heard {
             report::notice(&told(one));
         }

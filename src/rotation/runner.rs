@@ -43,8 +43,8 @@ pub mod event;
 mod keypair;
 mod perform;
 pub mod summary;
-pub mod survey;
 pub mod terms;
+pub mod wrong_secret;
 
 /// Who hears what happens.
 pub type Tell = Arc<dyn Fn(&Told) + Send + Sync>;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::survey::Heard;
 use super::terms::Measured;
+use super::wrong_secret::Heard;
 use crate::files;
 use crate::rotation::journal::{Fact, Journal};
 use crate::secret::ApiKey;

@@ -47,7 +47,7 @@ impl Heard {
 
 impl Rotator {
     /// Asks every host that proves secrets about one that does not exist.
-    pub async fn survey(&self, account: &ApiKey) -> Vec<Heard> {
+    pub async fn ask_with_a_wrong_secret(&self, account: &ApiKey) -> Vec<Heard> {
         let made_up = Basic::new(account, System.secret());
         let mut heard = Vec::new();
         for host in PROVING {
