@@ -1,15 +1,20 @@
-//! Replaces a secret at the provider and in the credentials file, so that nobody who uses it fails.
+//! Replaces credentials, so that nobody who uses them fails: a secret at the provider and in the credentials file, or the
+//! key pair of an application.
+//!
+//! One driver ([`machine`]) goes the way from the first step to the last, through crashes and lost answers; what the steps
+//! are is a list beside it for each kind:
 //!
 //! ```text
-//! check ▶ create ▶ prove ▶ deploy ▶ converge ▶ soak ▶ revoke ▶ tidy ▶ verify ▶ done
+//! secrets   check ▶ create ▶ prove ▶ deploy ▶ converge ▶ soak ▶ revoke ▶ tidy ▶ verify ▶ done
+//! key pairs check ▶ deploy ▶ spread ▶ put ▶ prove ▶ converge ▶ drop ▶ done
 //! ```
 //!
-//! Decisions: the steps ([`machine`]), which secrets take part ([`slots`]), what the sidecars' own words prove
-//! ([`evidence`]), what is written down between two steps ([`mod@journal`]), why a run ends early ([`halt`]).
+//! Decisions of every kind: the driver ([`machine`]), what it asks to be done ([`effect`]) and how often what fails is
+//! ([`tries`]), what the sidecars' own words prove ([`evidence`]), what is written down between two steps
+//! ([`mod@journal`]), what is asked for ([`plan`]), why a run ends early ([`halt`]). Of one kind: [`secrets`], [`keypair`].
 //! What the provider's list means for what we hold ([`drift`]), which accounts breach the policy ([`audit`]), which is
 //! rotated when ([`schedule`]), what a look at an account comes to ([`observed`]), what somebody is told ([`event`]),
 //! what is written down of a rotation ([`report`]), which deploy has which mark ([`lineage`]).
-//! The same for key pairs of applications is [`keypair`].
 //! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk
 //! ([`journal::disk`]), calls to the provider ([`provider`]), looking at every account ([`survey`]), telling somebody
 //! ([`notify`]), what a sidecar does by itself ([`rounds`]) and where it may ([`place`], [`mounts`]), delivery of a new
@@ -23,12 +28,11 @@
 //!
 //! Not here: how a value is sent with a request (`inject`), what is thought of it there (`credentials`).
 
-use std::time::SystemTime;
+use std::fmt::Debug;
 
-use serde::{Deserialize, Serialize};
-
-use crate::credentials::{Keep, Label};
-use crate::secret::{ApiSecret, Revision, SecretId};
+pub use crate::credentials::file::Item as Delivered;
+use crate::jwt::SigningKey;
+use crate::secret::{ApiSecret, Revision};
 
 pub mod audit;
 pub mod drift;
@@ -51,50 +55,45 @@ pub mod report;
 pub mod rounds;
 pub mod runner;
 pub mod schedule;
+pub mod secrets;
 pub mod sinks;
-pub mod slots;
 pub mod staged;
 pub mod survey;
 mod tries;
 
-/// A secret of which both the value and the provider's id are known.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Item {
-    /// The value.
-    #[serde(with = "journal::value")]
-    pub value: ApiSecret,
-    /// The provider's id.
-    pub id: SecretId,
-    /// When the provider made it.
-    #[serde(with = "journal::date")]
-    pub created_at: Option<SystemTime>,
-    /// Whether others depend on it, so that it is never revoked.
-    pub keep: Keep,
-    /// A word of the owner.
-    pub note: Option<String>,
+/// A value of a credential.
+pub trait Value: Debug + Clone {
+    /// Whether it is the same one.
+    fn same_as(&self, other: &Self) -> bool;
 }
 
-/// The secrets of one account as the credentials file has them.
+impl Value for ApiSecret {
+    fn same_as(&self, other: &Self) -> bool {
+        Self::same_as(self, other)
+    }
+}
+
+impl Value for SigningKey {
+    fn same_as(&self, other: &Self) -> bool {
+        Self::same_as(self, other)
+    }
+}
+
+/// The values of one account or application as the credentials file has them. Their ids may be missing, or wrong.
 #[derive(Debug, Clone)]
-pub struct File {
+pub struct File<V> {
     /// In the order of the file.
-    pub items: Vec<Delivered>,
+    pub items: Vec<Delivered<V>>,
     /// The mark of the last deploy.
     pub revision: Option<Revision>,
 }
 
-/// One secret of the credentials file. Its id may be missing, or wrong.
-#[derive(Debug, Clone)]
-pub struct Delivered {
-    /// The value.
-    pub value: ApiSecret,
-    /// What the file says about it.
-    pub label: Label,
-}
-
-impl File {
+impl<V: Value> File<V> {
     /// Whether the file has exactly these values, in any order.
-    pub fn has_exactly<'a>(&self, values: impl IntoIterator<Item = &'a ApiSecret>) -> bool {
+    pub fn has_exactly<'a>(&self, values: impl IntoIterator<Item = &'a V>) -> bool
+    where
+        V: 'a,
+    {
         let mut count = 0_usize;
         let all_here = values.into_iter().all(|value| {
             count = count.saturating_add(1);
@@ -103,8 +102,16 @@ impl File {
         all_here && count == self.items.len()
     }
 
+    /// Whether it has this mark and exactly these values.
+    pub fn is_deployed<'a>(&self, revision: &Revision, values: impl IntoIterator<Item = &'a V>) -> bool
+    where
+        V: 'a,
+    {
+        self.revision.as_ref() == Some(revision) && self.has_exactly(values)
+    }
+
     /// The item with this value.
-    pub fn find(&self, value: &ApiSecret) -> Option<&Delivered> {
+    pub fn find(&self, value: &V) -> Option<&Delivered<V>> {
         self.items.iter().find(|item| item.value.same_as(value))
     }
 }

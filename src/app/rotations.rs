@@ -13,7 +13,6 @@ use crate::config::rotation as settings;
 use crate::config::{Address, Settings};
 use crate::credentials::store::Store;
 use crate::metrics::{Metrics, RotationOutcome};
-use crate::rotation::halt::End;
 use crate::rotation::notify::Notifier;
 use crate::rotation::observed::{Observed, Stage};
 use crate::rotation::place;
@@ -24,6 +23,7 @@ use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::Terms;
 use crate::rotation::runner::{Order, Ran, Rotator, Tell, Want};
 use crate::rotation::schedule::{Due, Timeliness};
+use crate::rotation::secrets::End;
 use crate::rotation::survey::Survey;
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
@@ -124,7 +124,7 @@ fn outcome(end: &End) -> RotationOutcome {
         End::Ended(_) => RotationOutcome::Done,
         End::Parked(_) => RotationOutcome::Parked,
         End::Stuck(_) => RotationOutcome::Stuck,
-        End::AwaitingApproval(_) => RotationOutcome::AwaitingApproval,
+        End::Awaiting(_) => RotationOutcome::AwaitingApproval,
     }
 }
 

@@ -9,14 +9,14 @@ use super::surroundings;
 use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
-use crate::rotation::keypair::halt::End as KeyEnd;
-use crate::rotation::keypair::plan::Window;
+use crate::rotation::keypair::task::Window;
+use crate::rotation::machine::{Kind, State as _};
 use crate::rotation::notify::Notifier;
 use crate::rotation::place;
 use crate::rotation::runner::all::{Came, Pace};
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
-use crate::rotation::runner::{KeyOrder, KeyRan, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
+use crate::rotation::runner::{KeyOrder, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
 use crate::rotation::schedule::{self, Subject, Tried};
 use crate::rotation::survey::Breadth;
 use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
@@ -273,13 +273,12 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
     let order = KeyOrder { application: application.clone(), want: way.want(), window, terms };
     let what = format!("the rotation of the key pair of {application} is not done");
     match rotator.rotate_keys(&order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
-        KeyRan::NothingBegun => {
+        Ran::NothingBegun => {
             report::notice(&format!("{application}: there is no rotation to go on with\n"));
             Ok(Exit::Done)
         }
-        KeyRan::Over(KeyEnd::Ended(_)) => Ok(Exit::Done),
-        KeyRan::Over(KeyEnd::Parked(parked)) => Err(Failure::no(what).because(&parked).hint(parked.remedy())),
-        KeyRan::Over(KeyEnd::Stuck(stuck)) => Err(Failure::no(what).because(&stuck).hint(stuck.remedy())),
+        Ran::Over(End::Ended(_)) => Ok(Exit::Done),
+        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => Err(ended(&what, &end)),
     }
 }
 
@@ -349,15 +348,11 @@ fn words(came: &Came) -> String {
     }
 }
 
-fn ended(what: &str, end: &End) -> Failure {
+fn ended<K: Kind>(what: &str, end: &End<K>) -> Failure {
     let failure = Failure::no(what);
-    match end {
-        End::Ended(_) => failure,
-        End::Parked(parked) => failure.because(parked).hint(parked.remedy()),
-        End::Stuck(stuck) => failure.because(stuck).hint(stuck.remedy()),
-        End::AwaitingApproval(id) => failure
-            .because(format!("{id} was not made by this tool, and users of it that no sidecar serves cannot be seen"))
-            .hint(format!("when nobody else uses it, run the same command again with --approve {id}")),
+    match end.halt() {
+        None => failure,
+        Some(halt) => failure.because(halt).hint(halt.remedy()),
     }
 }
 
@@ -367,7 +362,7 @@ pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
         NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
         NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
         NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
-        NotRun::NoWayBack(_) | NotRun::NoWayBackForKeys(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
+        NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
         NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
         NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
     }

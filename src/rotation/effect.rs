@@ -3,107 +3,74 @@
 //! Invariants: an effect names all that is needed to do it; its `Debug` shows no value; an outcome that is not certain
 //! is [`Outcome::Failed`], never taken for success or refusal.
 //!
-//! Not here: doing it.
+//! Not here: doing it; the calls to the provider, which each kind has of its own.
 
 use super::evidence::Sighting;
 use super::halt::End;
-use super::{File, Item};
-use crate::secret::{ApiSecret, Revision, SecretId};
+use super::machine::Kind;
+use crate::secret::Revision;
 use crate::vonage::hosts::Host;
-
-pub use crate::vonage::management::Listed;
 
 /// One thing to do. Each is safe to do again.
 #[derive(Debug, Clone)]
-pub enum Effect {
+pub enum Effect<K: Kind> {
     /// Put the journal on the disk, for good. Outcome: `Done`.
     Save,
     /// Try every sink without changing anything. Outcome: `Done`.
     TrySinks,
-    /// Read the account's secrets from the credentials file. Outcome: `File`.
+    /// Read what the credentials file has. Outcome: `File`.
     ReadFile,
-    /// Write the account's secrets into the credentials file and hand it to every sink. Outcome: `Done`, or `Moved`.
-    Deploy(Deploy),
+    /// Write values into the credentials file and hand it to every sink. Outcome: `Done`, or `Moved`.
+    Deploy(Deploy<K>),
     /// Ask a host about a value with a free call. Outcome: `Accepted`, `Refused`.
     Prove {
         /// The value.
-        value: ApiSecret,
+        value: K::Value,
         /// Where.
         host: Host,
     },
-    /// List the account's secrets. Outcome: `Listed`, `Denied`.
-    List {
-        /// The secret that authenticates the call.
-        with: ApiSecret,
-    },
-    /// Make a secret. Outcome: `Created`, `Full`, `Invalid`, `Denied`.
-    Create {
-        /// Its value.
-        value: ApiSecret,
-        /// The secret that authenticates the call.
-        with: ApiSecret,
-    },
-    /// Revoke a secret. Outcome: `Revoked`, `NoSuchId`, `LastSecret`, `Denied`.
-    Revoke {
-        /// Its id.
-        id: SecretId,
-        /// The secret that authenticates the call: another one.
-        with: ApiSecret,
-    },
+    /// Make a call to the provider's management. Outcome: `Answer`, `Denied`.
+    Call(K::Call),
     /// List the sidecars and ask each for its status. Outcome: `Seen`, with every listed one and every one of `also`.
     Look {
         /// Those seen before.
         also: Vec<String>,
     },
-    /// Ask sidecars to try a secret from where they are, spread over a moment. Outcome: `Done`.
+    /// Ask sidecars to try their values from where they are, spread over a moment. Outcome: `Done`.
     AskMembers {
         /// Their names.
         members: Vec<String>,
-        /// The secret.
-        id: SecretId,
     },
     /// Write the report and run the hooks. Outcome: `Done`.
-    Report(End),
+    Report(End<K>),
 }
 
-/// Secrets to write into the credentials file.
+/// Values to write into the credentials file.
 #[derive(Debug, Clone)]
-pub struct Deploy {
+pub struct Deploy<K: Kind> {
     /// The values that the file has. When it has others by now, nothing is written and the outcome is `Moved`.
-    pub expect: Vec<ApiSecret>,
+    pub expect: Vec<K::Value>,
     /// What it shall have, in order of preference.
-    pub items: Vec<Item>,
+    pub items: Vec<K::Item>,
     /// The mark of this deploy.
     pub revision: Revision,
 }
 
 /// What came of an effect.
 #[derive(Debug, Clone)]
-pub enum Outcome {
+pub enum Outcome<K: Kind> {
     /// It is done.
     Done,
     /// The file has other values than expected; nothing was written.
     Moved,
     /// This is in the file.
-    File(File),
+    File(K::File),
     /// The provider accepts the value there.
     Accepted,
     /// The provider refuses the value there.
     Refused,
-    /// These are the account's secrets.
-    Listed(Vec<Listed>),
-    /// It is made.
-    Created(Listed),
-    /// Both slots are taken.
-    Full,
-    /// The provider does not take the value; in its words.
-    Invalid(String),
-    /// It is revoked.
-    Revoked,
-    /// There is none with this id.
-    NoSuchId,
-    /// It is the only one.
-    LastSecret,
+    /// The provider's answer to a call.
+    Answer(K::Answer),
     /// The secret that the call was made with is refused; nothing was done.
     Denied,
     /// This was seen of the sidecars.
@@ -112,7 +79,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// The kind of an effect: what is counted when it fails.
+/// What an effect is: what is counted when it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Doing {
@@ -144,8 +111,8 @@ pub enum Doing {
     Report,
 }
 
-impl Effect {
-    /// Its kind.
+impl<K: Kind> Effect<K> {
+    /// What it is.
     pub fn doing(&self) -> Doing {
         match self {
             Self::Save => Doing::Save,
@@ -153,9 +120,7 @@ impl Effect {
             Self::ReadFile => Doing::ReadFile,
             Self::Deploy(_) => Doing::Deploy,
             Self::Prove { .. } => Doing::Prove,
-            Self::List { .. } => Doing::List,
-            Self::Create { .. } => Doing::Create,
-            Self::Revoke { .. } => Doing::Revoke,
+            Self::Call(call) => K::doing(call),
             Self::Look { .. } => Doing::Look,
             Self::AskMembers { .. } => Doing::AskMembers,
             Self::Report(_) => Doing::Report,

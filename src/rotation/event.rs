@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::halt::{End, Ending, Stuck};
+use super::halt::Halt as _;
+use super::secrets::End;
+use super::secrets::halt::{Ending, Stuck, Unapproved};
 use crate::secret::{ApiKey, Revision};
 
 /// The number of the format.
@@ -54,10 +56,10 @@ impl Event {
         let (event, reason, remedy) = match end {
             End::Ended(Ending::Done | Ending::Removed) => (Kind::Done, end.to_string(), String::new()),
             End::Ended(Ending::Drilled | Ending::Aborted) => return None,
-            End::Parked(parked) => (Kind::Parked, parked.to_string(), parked.remedy().to_owned()),
-            End::Stuck(stuck @ Stuck::AllRefused) => (Kind::AllRefused, stuck.to_string(), stuck.remedy().to_owned()),
-            End::Stuck(stuck) => (Kind::Stuck, stuck.to_string(), stuck.remedy().to_owned()),
-            End::AwaitingApproval(id) => (
+            End::Parked(parked) => (Kind::Parked, parked.to_string(), parked.remedy()),
+            End::Stuck(stuck @ Stuck::AllRefused) => (Kind::AllRefused, stuck.to_string(), stuck.remedy()),
+            End::Stuck(stuck) => (Kind::Stuck, stuck.to_string(), stuck.remedy()),
+            End::Awaiting(Unapproved(id)) => (
                 Kind::AwaitingApproval,
                 format!("the revoke of {id} waits for the approval of a person"),
                 format!("vonage-sidecar rotate --account {account} --approve {id}"),
@@ -75,7 +77,7 @@ impl Event {
     /// Everything that is held is refused.
     pub fn all_refused(account: &ApiKey, at: SystemTime) -> Self {
         let stuck = Stuck::AllRefused;
-        Self::about(Kind::AllRefused, account, at, stuck.to_string(), stuck.remedy().to_owned())
+        Self::about(Kind::AllRefused, account, at, stuck.to_string(), stuck.remedy())
     }
 
     fn about(event: Kind, account: &ApiKey, at: SystemTime, reason: String, remedy: String) -> Self {
@@ -108,7 +110,7 @@ mod tests {
             (End::Parked(Parked::Failing { doing: Doing::List, cause: "nothing".to_owned() }), "parked"),
             (End::Stuck(Stuck::NoEvidence), "stuck"),
             (End::Stuck(Stuck::AllRefused), "all_refused"),
-            (End::AwaitingApproval(id()), "awaiting_approval"),
+            (End::Awaiting(Unapproved(id())), "awaiting_approval"),
         ] {
             let document: serde_json::Value = serde_json::from_str(&told(end).unwrap().json()).unwrap();
             assert_eq!((document["schema"].as_u64(), document["event"].as_str()), (Some(1), Some(word)));

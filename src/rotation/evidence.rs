@@ -112,8 +112,6 @@ pub struct Question<'a> {
     pub must: Must,
     /// The secret that goes, and for how long it must have been unused.
     pub goes: Option<(&'a SecretId, Duration)>,
-    /// The fewest sidecars that must be listed.
-    pub expect: usize,
 }
 
 /// What a sidecar must have done with the secret that stays.
@@ -240,8 +238,8 @@ impl Watch {
         self.members.extract_if(.., |member| gone(member)).map(|member| member.last.name).collect()
     }
 
-    /// Whether the gate is open.
-    pub fn gate(&self, question: &Question<'_>, now: Instant) -> Gate {
+    /// Whether the gate is open, for which at least `expect` sidecars must be listed.
+    pub fn gate(&self, question: &Question<'_>, expect: usize, now: Instant) -> Gate {
         let watched = now.saturating_duration_since(self.began);
         let mut on = Vec::new();
         let mut ask = Vec::new();
@@ -263,7 +261,7 @@ impl Watch {
             Gate::Nobody
         } else if !on.is_empty() {
             Gate::Shut { on, ask }
-        } else if listed < question.expect {
+        } else if listed < expect {
             Gate::TooFew(listed)
         } else {
             Gate::Open(self.members.len())

@@ -1,7 +1,9 @@
-//! The machine: says what to do next, and takes in what came of it.
+//! The driver of every rotation: says what to do next, and takes in what came of it.
 //!
-//! [`Machine::next`] and [`Machine::take`] are all that a runner calls, in turn, until the end. What each step needs
-//! to know and does is in [`steps`], from the first to the last; going back is in [`abort`].
+//! [`Machine::next`] and [`Machine::take`] are all that a runner calls, in turn, until the end. What each step needs to
+//! know and does is the business of a [`Kind`]: that of secrets is in [`secrets`](super::secrets), that of key pairs in
+//! [`keypair`](super::keypair). A step looks through a [`View`], which asks for what was not seen yet, and comes to a
+//! [`Move`].
 //!
 //! Invariants: a state is saved, and the saving acknowledged, before anything of its step is done; what was learnt
 //! about the world is forgotten when a state changes, when something fails and after each wait, so that every decision
@@ -9,29 +11,22 @@
 //!
 //! Not here: doing things, the time, chance.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::Item;
 use super::effect::{Doing, Effect, Outcome};
-use super::evidence::Watch;
+use super::evidence::{Sighting, Watch};
 use super::halt::{End, Parked};
-use super::journal::{Entry, Fact, Journal, SCHEMA};
+use super::journal::{Entry, Journal, SCHEMA};
 use super::plan::Plan;
 use super::tries::{Failed, Resting, Tries};
-use crate::secret::{ApiSecret, Revision, SecretId};
-use seen::Seen;
-use state::State;
-use steps::{Move, View};
+use crate::secret::Revision;
+pub use kind::{Back, Kind, Part, Place, Refused, State, Watching};
+pub use seen::{Row, Seen, Verdict};
+pub use view::{Need, View, milliseconds};
 
-pub mod abort;
-mod change;
-mod learn;
+mod kind;
 mod seen;
-pub mod state;
-mod steps;
-
-#[cfg(test)]
-mod tests;
+mod view;
 
 /// What time it is.
 #[derive(Debug, Clone, Copy)]
@@ -42,49 +37,63 @@ pub struct Now {
     pub date: SystemTime,
 }
 
-/// Where new values and marks come from: random, each another one.
-pub trait Chance {
-    /// A new secret that meets the provider's policy.
-    fn secret(&mut self) -> ApiSecret;
-    /// A new mark.
-    fn revision(&mut self) -> Revision;
-}
-
 /// What a runner does next.
 #[derive(Debug)]
-pub enum Next {
+pub enum Next<K: Kind> {
     /// Do this and hand in what came of it.
-    Do(Effect),
+    Do(Effect<K>),
     /// Nothing until then.
     Wait(Instant),
     /// The run is over.
-    End(End),
+    End(End<K>),
+}
+
+/// What a step comes to.
+#[derive(Debug)]
+pub enum Move<K: Kind> {
+    /// Do this and look again.
+    Do(Effect<K>),
+    /// Go on to this state; these things happened.
+    Go(Box<K::State>, Vec<K::Fact>),
+    /// Look again after a while.
+    Rest(Rest),
+    /// The run is over.
+    Over(End<K>),
+}
+
+/// A while in which nothing is done.
+#[derive(Debug)]
+pub struct Rest {
+    /// How long.
+    pub span: Duration,
+    /// Who or what is waited for, in words; nothing when there is nothing to say.
+    pub on: Vec<String>,
 }
 
 /// What a rotation begins with.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct Start<K: Kind> {
     /// Its name.
     pub rotation: Revision,
     /// What it is asked to do.
-    pub plan: Plan,
-    /// The secrets that this tool made before.
-    pub made: Vec<SecretId>,
-    /// The last of them.
-    pub latest: Option<Item>,
+    pub plan: Plan<K::Task>,
+    /// What is known from before.
+    pub memory: K::Memory,
 }
 
 /// One rotation under way.
 #[derive(Debug)]
-pub struct Machine {
-    journal: Journal,
+pub struct Machine<K: Kind> {
+    journal: Journal<K>,
     disk: Disk,
-    seen: Seen,
+    seen: Seen<K>,
     watch: Watch,
     /// When this run came to the state.
     entered: Instant,
     tries: Tries,
-    over: Option<Over>,
+    /// What the last rest is for.
+    waits_for: Vec<String>,
+    over: Option<Over<K>>,
 }
 
 /// Whether the journal on the disk is this one.
@@ -96,23 +105,21 @@ enum Disk {
 
 /// The end, and whether it was told.
 #[derive(Debug)]
-enum Over {
-    Untold(End),
-    Told(End),
+enum Over<K: Kind> {
+    Untold(End<K>),
+    Told(End<K>),
 }
 
-impl Machine {
+impl<K: Kind> Machine<K> {
     /// A new rotation.
-    pub fn begin(start: Start, now: Now) -> Self {
+    pub fn begin(start: Start<K>, now: Now) -> Self {
         let journal = Journal {
             schema: SCHEMA,
             rotation: start.rotation,
             began_at: now.date,
             plan: start.plan,
-            state: State::Check,
-            made: start.made,
-            latest: start.latest,
-            approved: Vec::new(),
+            state: K::State::first(),
+            memory: start.memory,
             members: Vec::new(),
             trail: Vec::new(),
         };
@@ -120,7 +127,7 @@ impl Machine {
     }
 
     /// A rotation that another run began.
-    pub fn resume(journal: Journal, now: Now) -> Self {
+    pub fn resume(journal: Journal<K>, now: Now) -> Self {
         Self {
             watch: Watch::begin(&journal.members, now.instant),
             journal,
@@ -128,23 +135,23 @@ impl Machine {
             seen: Seen::default(),
             entered: now.instant,
             tries: Tries::default(),
+            waits_for: Vec::new(),
             over: None,
         }
     }
 
     /// What is to be on the disk.
-    pub fn journal(&self) -> &Journal {
+    pub fn journal(&self) -> &Journal<K> {
         &self.journal
     }
 
-    /// A person says that this secret may be revoked.
-    pub fn approve(&mut self, id: SecretId) {
-        self.journal.approved.push(id);
-        self.disk = Disk::Behind;
+    /// What is waited for, in words.
+    pub fn waits_for(&self) -> &[String] {
+        &self.waits_for
     }
 
     /// A person changes what the rotation is asked to do, or how patient it is.
-    pub fn amend(&mut self, change: impl FnOnce(&mut Plan)) {
+    pub fn amend(&mut self, change: impl FnOnce(&mut Plan<K::Task>)) {
         let before = self.journal.plan.clone();
         change(&mut self.journal.plan);
         if self.journal.plan != before {
@@ -152,18 +159,29 @@ impl Machine {
         }
     }
 
-    /// What keeps it waiting, in words, as it was seen last.
-    pub fn waits_for(&self, now: Instant) -> Vec<String> {
-        change::waits_for(&View { journal: &self.journal, seen: &self.seen, watch: &self.watch, now, entered: self.entered })
+    /// Something is to be known from now on.
+    pub(super) fn remember(&mut self, note: impl FnOnce(&mut K::Memory)) {
+        note(&mut self.journal.memory);
+        self.disk = Disk::Behind;
+    }
+
+    /// Calls the rotation off: what follows undoes it.
+    pub fn abort(&mut self, now: Now, chance: &mut K::Chance) -> Result<(), Refused> {
+        match K::back(&self.journal.state, chance)? {
+            Back::To(state) => self.enter(*state, vec![K::abort_asked()], now),
+            Back::Underway => {}
+        }
+        Ok(())
     }
 
     /// What to do next.
-    pub fn next(&mut self, now: Now, chance: &mut dyn Chance) -> Next {
+    pub fn next(&mut self, now: Now, chance: &mut K::Chance) -> Next<K> {
         match self.tries.resting(now.instant) {
             Resting::Until(until) => return Next::Wait(until),
             Resting::Over => self.seen.grow_old(),
             Resting::No => {}
         }
+        self.waits_for.clear();
         match &self.over {
             Some(Over::Untold(end)) => return Next::Do(Effect::Report(end.clone())),
             Some(Over::Told(end)) => return Next::End(end.clone()),
@@ -172,16 +190,17 @@ impl Machine {
         if self.disk == Disk::Behind {
             return Next::Do(Effect::Save);
         }
-        let view = View { journal: &self.journal, seen: &self.seen, watch: &self.watch, now: now.instant, entered: self.entered };
-        match steps::step(&view, chance) {
+        let view = View { journal: &self.journal, seen: &self.seen, watch: &self.watch, now, entered: self.entered };
+        match K::step(&view, chance) {
             Move::Do(effect) => Next::Do(effect),
             Move::Go(state, facts) => {
                 self.enter(*state, facts, now);
                 Next::Do(Effect::Save)
             }
-            Move::Rest(span) => {
-                let until = now.instant + span;
+            Move::Rest(rest) => {
+                let until = now.instant + rest.span;
                 self.tries.rest(until);
+                self.waits_for = rest.on;
                 Next::Wait(until)
             }
             Move::Over(end) => self.end(end),
@@ -189,30 +208,64 @@ impl Machine {
     }
 
     /// What came of an effect.
-    pub fn take(&mut self, effect: &Effect, outcome: Outcome, now: Now) {
-        match outcome {
-            Outcome::Failed(cause) => self.fail(effect.doing(), cause, now.instant),
-            // The next secret that is held may be accepted; one that keeps being refused is a failure like any other.
-            Outcome::Denied => {
-                self.seen.use_another();
-                self.fail(effect.doing(), "the provider refuses the secret that the call was made with".to_owned(), now.instant);
-            }
-            Outcome::Full => self.fail(effect.doing(), "the provider says that both slots are taken".to_owned(), now.instant),
-            Outcome::Moved => self.fail(effect.doing(), "the file changed at the same moment".to_owned(), now.instant),
-            outcome => {
-                self.tries.succeeded(effect.doing());
-                self.learn(effect, outcome, now);
-            }
+    pub fn take(&mut self, effect: &Effect<K>, outcome: Outcome<K>, now: Now) {
+        let doing = effect.doing();
+        match self.learn(effect, outcome, now) {
+            Ok(()) => self.tries.succeeded(doing),
+            Err(cause) => self.fail(doing, cause, now.instant),
         }
     }
 
-    fn enter(&mut self, state: State, facts: Vec<Fact>, now: Now) {
-        if let State::Converge(_) = state {
+    /// Takes it into what is known. An outcome that does not belong to the effect tells nothing.
+    fn learn(&mut self, effect: &Effect<K>, outcome: Outcome<K>, now: Now) -> Result<(), String> {
+        match (effect, outcome) {
+            (_, Outcome::Failed(cause)) => return Err(cause),
+            // The next secret that is held may be accepted; one that keeps being refused is a failure like any other.
+            (_, Outcome::Denied) => {
+                self.seen.use_another();
+                return Err("the provider refuses the secret that the call was made with".to_owned());
+            }
+            (_, Outcome::Moved) => return Err("the file changed at the same moment".to_owned()),
+            (Effect::Save, Outcome::Done) => self.disk = Disk::Same,
+            (Effect::TrySinks, Outcome::Done) => self.seen.tried(),
+            (Effect::ReadFile, Outcome::File(file)) => self.seen.read(file),
+            (Effect::Deploy(_), Outcome::Done) => self.seen.wrote(),
+            (Effect::Prove { value, host }, Outcome::Accepted) => self.seen.prove(value, *host, Verdict::Accepted, now.instant),
+            (Effect::Prove { value, host }, Outcome::Refused) => self.seen.prove(value, *host, Verdict::Refused, now.instant),
+            (Effect::Look { .. }, Outcome::Seen(sightings)) => self.look(sightings, now),
+            (Effect::AskMembers { .. }, Outcome::Done) => self.seen.asked(now.instant),
+            (Effect::Report(_), Outcome::Done) => self.told(),
+            (Effect::Call(call), Outcome::Answer(answer)) => return K::learn(&mut self.seen, call, answer),
+            (_, _foreign) => return Err("an answer to another question".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, sightings: Vec<Sighting>, now: Now) {
+        for member in self.watch.note(sightings, now.instant) {
+            self.note(K::dropped(member), now);
+        }
+        let names = self.watch.names();
+        if names != self.journal.members {
+            self.journal.members = names;
+            self.disk = Disk::Behind;
+        }
+        self.seen.looked();
+    }
+
+    fn told(&mut self) {
+        if let Some(Over::Untold(end)) = self.over.take() {
+            self.over = Some(Over::Told(end));
+        } else {
+            self.seen.told();
+        }
+    }
+
+    fn enter(&mut self, state: K::State, facts: Vec<K::Fact>, now: Now) {
+        if state.watching() == Watching::Anew {
             self.watch = Watch::begin(&self.watch.names(), now.instant);
         }
-        if let State::Prove(minted) = &state {
-            self.journal.latest = Some(minted.new.clone());
-        }
+        K::remember(&mut self.journal.memory, &state, &facts);
         for fact in facts {
             self.note(fact, now);
         }
@@ -223,16 +276,12 @@ impl Machine {
         self.tries.begin_anew();
     }
 
-    fn note(&mut self, fact: Fact, now: Now) {
-        match &fact {
-            Fact::Created { id } | Fact::Adopted { id } => self.journal.made.push(id.clone()),
-            _other => {}
-        }
+    fn note(&mut self, fact: K::Fact, now: Now) {
         self.journal.trail.push(Entry { at: now.date, fact });
     }
 
     /// A run that ends early tells so once. The end of the rotation itself was told by its last step.
-    fn end(&mut self, end: End) -> Next {
+    fn end(&mut self, end: End<K>) -> Next<K> {
         if let End::Ended(_) = end {
             self.over = Some(Over::Told(end.clone()));
             return Next::End(end);

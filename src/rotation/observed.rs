@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::audit::{self, Progress, Seen};
 use super::drift::Drift;
-use super::journal::Journal;
-use super::machine::state::State;
+use super::machine::State as _;
 use super::schedule::{Due, Subject, Timeliness, Tried};
+use super::secrets::Journal;
 use crate::config::rotation::Policy;
 use crate::secret::ApiKey;
 
@@ -62,7 +62,7 @@ impl Observed {
 
 /// Where a journal says that its rotation is; none when that is over.
 pub fn stage(journal: &Journal) -> Option<Stage> {
-    if matches!(journal.state, State::Ended { .. }) {
+    if journal.is_over() {
         return None;
     }
     let since = journal.trail.last().map_or(journal.began_at, |entry| entry.at);

@@ -13,12 +13,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::audit::{Progress, Seen};
 use super::event::{Event, Kind};
-use super::halt::End;
 use super::journal::disk::{Disk, journals};
 use super::notify::Notifier;
 use super::observed::{self, Observed, Stage};
 use super::place;
 use super::schedule::{self, Due, Subject, Timeliness, Tried, Turn};
+use super::secrets::End;
 use super::sinks::Sinks;
 use super::survey::{Breadth, Survey};
 use crate::clock;
@@ -233,7 +233,7 @@ impl Rounds {
         known.ended_at = Some(ended_at);
         match came {
             Ok(End::Ended(_)) => drop(known.tried.insert(account, Tried::Well)),
-            Ok(End::Parked(_) | End::Stuck(_) | End::AwaitingApproval(_)) | Err(_) => {
+            Ok(End::Parked(_) | End::Stuck(_) | End::Awaiting(_)) | Err(_) => {
                 let before = match known.tried.get(&account) {
                     Some(Tried::InVain { times, .. }) => *times,
                     Some(Tried::Well) | None => 0,

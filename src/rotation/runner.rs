@@ -6,7 +6,7 @@
 //! Invariants: the journal of an account is held by one process at a time, for as long as it runs; nothing is decided
 //! here that the machine decides; whatever fails is told to the machine as a failure, never as an answer.
 //!
-//! Not here: how an effect is done ([`perform`]), what is told ([`event`]), what is asked for ([`terms`]), what is
+//! Not here: how an effect is done ([`perform`]; of secrets alone [`secrets`], of key pairs [`keypair`]), what is told ([`event`]), what is asked for ([`terms`]), what is
 //! written down at the end ([`summary`]), several accounts ([`all`]).
 
 use std::sync::Arc;
@@ -18,30 +18,34 @@ use crate::credentials::file::Parsed;
 use crate::rotation::event as somebody;
 use crate::rotation::evidence::Whose;
 use crate::rotation::fleet::Fleet;
-use crate::rotation::halt::{End, Stuck};
-use crate::rotation::journal::Journal;
+use crate::rotation::halt;
 use crate::rotation::journal::disk::{Disk, DiskError, journals};
-use crate::rotation::machine::abort::Refused;
-use crate::rotation::machine::{Chance, Machine, Next, Now, Start};
+use crate::rotation::machine::{Kind, Next, Now, Refused, State as _};
 use crate::rotation::notify::Notifier;
-use crate::rotation::plan::{self, Plan};
+use crate::rotation::plan;
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
+use crate::rotation::secrets::halt::Stuck;
+use crate::rotation::secrets::task::Mode;
+use crate::rotation::secrets::{Chance, End, Journal, Machine, Memory, Plan, Secrets, Start};
 use crate::rotation::sinks::{NotDelivered, Sinks};
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 use crate::upstream::{SetupError, Upstream, client_tls};
 use crate::vonage::policy;
 use event::{Event, Told};
-use perform::Performer;
+pub use keypair::KeyOrder;
+use perform::{Kept, Performer};
+use secrets::Account;
+use summary::Witnessed;
 use terms::Terms;
 
 pub mod all;
-pub use keypair::{KeyOrder, KeyRan};
-
 pub mod drill;
 pub mod event;
+pub mod failures;
 mod keypair;
 mod perform;
+mod secrets;
 pub mod summary;
 pub mod terms;
 pub mod wrong_secret;
@@ -90,9 +94,9 @@ pub enum Want {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ran {
+pub enum Ran<K: Kind = Secrets> {
     /// A run of a rotation ended like this.
-    Over(End),
+    Over(halt::End<K>),
     /// There was none to go on with, or to go back from.
     NothingBegun,
 }
@@ -115,9 +119,6 @@ pub enum NotRun {
     /// It cannot be called off.
     #[error(transparent)]
     NoWayBack(#[from] Refused),
-    /// Nor can the rotation of a key pair.
-    #[error(transparent)]
-    NoWayBackForKeys(#[from] crate::rotation::keypair::machine::abort::Refused),
     /// The way to the provider, or to members, cannot be set up.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -156,7 +157,7 @@ impl Rotator {
 
     async fn run(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
         let disk = Arc::new(Disk::open(&journals(&self.settings.rotation.state_dir), &order.account)?);
-        let left = disk.load()?;
+        let left = disk.load::<Secrets>()?;
         let (begun, before) = match left {
             Some(journal) if !journal.is_over() => (Some(journal), None),
             before => (None, before),
@@ -169,11 +170,11 @@ impl Rotator {
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
                 let start = self.start(order, before)?;
-                let purpose = summary::purpose(&start.plan.mode);
+                let purpose = summary::purpose(&start.plan.task.mode);
                 (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
             }
         };
-        let performer = Performer::new(self, order.account.clone(), disk, Arc::clone(tell));
+        let performer = self.performer(&order.account, Kept::OnDisk(disk), tell);
         performer.tell(first);
         if machine.journal().is_at_the_beginning()
             && let Some(end) = self.no_evidence(&machine.journal().plan).await
@@ -184,7 +185,7 @@ impl Rotator {
         if let Some(id) = &order.approve {
             machine.approve(id.clone());
         }
-        Ok(Ran::Over(drive(machine, performer).await))
+        Ok(Ran::Over(performer.drive(machine).await))
     }
 
     /// What a rotation would do first. Changes nothing.
@@ -195,7 +196,7 @@ impl Rotator {
         }
         let mut machine = Machine::begin(start, now());
         let silent: Tell = Arc::new(|_| {});
-        let mut performer = Performer::dry(self, order.account.clone(), silent);
+        let mut performer = self.performer(&order.account, Kept::Nowhere, &silent);
         loop {
             match machine.next(now(), &mut System) {
                 Next::Do(_) if !machine.journal().is_at_the_beginning() => return Ok(Preview::Would(Box::new(machine.journal().clone()))),
@@ -212,6 +213,11 @@ impl Rotator {
     /// The accounts of the credentials file with the one that manages each, if any.
     pub fn accounts(&self) -> Result<Vec<(ApiKey, Option<ApiKey>)>, NotRun> {
         Ok(self.sinks.read()?.parsed.accounts.into_iter().map(|entry| (entry.key, entry.primary)).collect())
+    }
+
+    fn performer(&self, account: &ApiKey, journal: Kept, tell: &Tell) -> Performer<Account> {
+        let own = Account { key: account.clone(), witnessed: Witnessed::default() };
+        Performer::new(self, account.clone(), own, journal, Arc::clone(tell))
     }
 
     fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
@@ -232,17 +238,17 @@ impl Rotator {
         let measured = drill::measured(&self.settings.rotation.state_dir, &order.account);
         let plan = order.terms.plan(&order.account, &self.settings.rotation, self.fleet.expect(), measured);
         let (made, latest) = before.map_or_else(Default::default, |journal| {
-            let latest = if is_settled(&journal, &parsed) { None } else { journal.latest };
-            (journal.made, latest)
+            let latest = if is_settled(&journal, &parsed) { None } else { journal.memory.latest };
+            (journal.memory.made, latest)
         });
-        Ok(Start { rotation: System.revision(), plan, made, latest })
+        Ok(Start { rotation: System::mark(), plan, memory: Memory { made, latest, approved: Vec::new() } })
     }
 
     /// Before anything is made: a rotation that could never revoke does not begin.
     async fn no_evidence(&self, plan: &Plan) -> Option<End> {
-        match (&plan.fleet, &plan.mode) {
-            (plan::Fleet::Unwatched, _) | (_, plan::Mode::Drill | plan::Mode::Emergency(_)) => None,
-            (plan::Fleet::Watched { .. }, plan::Mode::Rotate) => match self.fleet.look(&Whose::Account(plan.account.clone()), &[]).await {
+        match (&plan.fleet, &plan.task.mode) {
+            (plan::Fleet::Unwatched, _) | (_, Mode::Drill | Mode::Emergency(_)) => None,
+            (plan::Fleet::Watched { .. }, Mode::Rotate) => match self.fleet.look(&Whose::Account(plan.account.clone()), &[]).await {
                 Ok(seen) if seen.is_empty() => Some(End::Stuck(Stuck::NoEvidence)),
                 Ok(_) | Err(_) => None,
             },
@@ -258,28 +264,7 @@ fn is_settled(journal: &Journal, parsed: &Parsed) -> bool {
         let accounts = parsed.accounts.iter().filter(|entry| entry.key == journal.plan.account);
         accounts.flat_map(|entry| &entry.secrets).any(|item| item.value.same_as(value))
     };
-    is_old && journal.latest.as_ref().is_some_and(|item| holds(&item.value))
-}
-
-/// Does what the machine asks for, in turn, until the end of the run.
-async fn drive(mut machine: Machine, mut performer: Performer) -> End {
-    loop {
-        match machine.next(now(), &mut System) {
-            Next::Do(effect) => {
-                let outcome = performer.perform(&effect, machine.journal()).await;
-                machine.take(&effect, outcome, now());
-                performer.tell_of(machine.journal());
-            }
-            Next::Wait(until) => {
-                performer.tell_waiting(machine.waits_for(clock::now()));
-                tokio::time::sleep_until(until.into()).await;
-            }
-            Next::End(end) => {
-                performer.tell_end(&end);
-                return end;
-            }
-        }
-    }
+    is_old && journal.memory.latest.as_ref().is_some_and(|item| holds(&item.value))
 }
 
 fn now() -> Now {
@@ -294,6 +279,14 @@ impl System {
     fn random() -> String {
         format!("{:032x}", u128::from_le_bytes(clock::random()))
     }
+
+    fn mark() -> Revision {
+        loop {
+            if let Ok(revision) = Revision::parse(&Self::random()) {
+                return revision;
+            }
+        }
+    }
 }
 
 impl Chance for System {
@@ -306,10 +299,6 @@ impl Chance for System {
     }
 
     fn revision(&mut self) -> Revision {
-        loop {
-            if let Ok(revision) = Revision::parse(&Self::random()) {
-                return revision;
-            }
-        }
+        Self::mark()
     }
 }

@@ -19,6 +19,7 @@ use crate::credentials::edit::{self, Change, NotEdited};
 use crate::credentials::file::{self, Parsed, Referenced};
 use crate::credentials::read::{self, Unreadable};
 use crate::files::FileError;
+use crate::jwt::SigningKey;
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision};
 
 mod command;
@@ -30,10 +31,19 @@ mod turn;
 pub struct Delivery {
     /// The changes.
     pub changes: Vec<Change>,
-    /// The values of an account that are expected where it is written. Others are somebody else's doing.
-    pub expect: Vec<(ApiKey, Vec<ApiSecret>)>,
+    /// The values that are expected where it is written. Others are somebody else's doing.
+    pub expect: Vec<Expected>,
     /// The mark of this deploy.
     pub revision: Revision,
+}
+
+/// The values that are expected where a change is written.
+#[derive(Debug, Clone)]
+pub enum Expected {
+    /// The secrets of an account.
+    Secrets(ApiKey, Vec<ApiSecret>),
+    /// The private keys of an application.
+    Keys(ApplicationId, Vec<SigningKey>),
 }
 
 /// Where a new credentials file goes.
@@ -81,8 +91,8 @@ pub enum NotDelivered {
     #[error("{path} is locked by another writer", path = .0.display())]
     Locked(PathBuf),
     /// It holds other values than it should.
-    #[error("{path} holds other secrets of {account} than expected: somebody else has changed it", path = .0.display(), account = .1)]
-    Moved(PathBuf, ApiKey),
+    #[error("{path} holds other {what} than expected: somebody else has changed it", path = .0.display(), what = .1)]
+    Moved(PathBuf, String),
     /// What was written is not there any more, or it changes all the time.
     #[error("{path} was overwritten by somebody else", path = .0.display())]
     Overwritten(PathBuf),

@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 
 use super::audit::{Progress, Seen};
 use super::journal::disk::{Disk, journals};
-use super::machine::state::State;
 use super::provider::Provider;
 use super::staged;
 use crate::credentials::Basic;
@@ -119,7 +118,7 @@ fn labelled(seen: Seen, parsed: &Parsed) -> Seen {
 /// Whether something is under way here. What cannot be read may be a rotation.
 pub fn progress(state_dir: &Path, account: &ApiKey) -> Progress {
     match (Disk::peek(&journals(state_dir), account), staged::find(state_dir, account.as_str())) {
-        (Ok(Some(journal)), _) if !matches!(journal.state, State::Ended { .. }) => Progress::Rotating,
+        (Ok(Some(journal)), _) if !journal.is_over() => Progress::Rotating,
         (Err(_), _) => Progress::Rotating,
         (Ok(Some(_) | None), Ok(None)) => Progress::Resting,
         (Ok(Some(_) | None), Ok(Some(_)) | Err(_)) => Progress::Staged,

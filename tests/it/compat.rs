@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use vonage_sidecar::admin::status::Status;
-use vonage_sidecar::rotation::journal::{Journal, Kept};
-use vonage_sidecar::rotation::keypair::journal::Journal as KeyJournal;
+use vonage_sidecar::rotation::keypair::Journal as KeyJournal;
+use vonage_sidecar::rotation::machine::State as _;
 use vonage_sidecar::rotation::report;
+use vonage_sidecar::rotation::secrets::Journal;
 
 use crate::rotate::rig::{Host, KEY, OLD};
 

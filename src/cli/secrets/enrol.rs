@@ -11,7 +11,7 @@ use crate::clock;
 use crate::credentials::edit::Change;
 use crate::credentials::file::Item;
 use crate::credentials::{Keep, Label};
-use crate::rotation::sinks::{Delivery, Sinks};
+use crate::rotation::sinks::{Delivery, Expected, Sinks};
 use crate::secret::{ApiKey, ApiSecret, Revision};
 use crate::vonage::management::Listed;
 
@@ -97,7 +97,7 @@ impl Place {
         let revision = revision()?;
         let delivery = Delivery {
             changes: vec![Change::Secrets { account: new.account.clone(), items, primary: new.primary.cloned() }],
-            expect: vec![(new.account.clone(), held.iter().map(|item| item.value.clone()).collect())],
+            expect: vec![Expected::Secrets(new.account.clone(), held.iter().map(|item| item.value.clone()).collect())],
             revision: revision.clone(),
         };
         let sinks = self.sinks(operator);

@@ -9,7 +9,7 @@ use crate::credentials::file::Item;
 use crate::credentials::{Basic, Keep, Label};
 use crate::prove::Proof;
 use crate::rotation::drift::{self, Whose as Owner};
-use crate::rotation::sinks::Delivery;
+use crate::rotation::sinks::{Delivery, Expected};
 use crate::secret::{ApiKey, ApiSecret, Malformed, SecretId};
 use crate::vonage::management::{Listed, Revoked};
 
@@ -138,7 +138,7 @@ async fn clean_up(operator: &Operator, account: &ApiKey, held: &[Item<ApiSecret>
     }
     let delivery = Delivery {
         changes: vec![Change::Secrets { account: account.clone(), items: left, primary: None }],
-        expect: vec![(account.clone(), held.iter().map(|item| item.value.clone()).collect())],
+        expect: vec![Expected::Secrets(account.clone(), held.iter().map(|item| item.value.clone()).collect())],
         revision: revision()?,
     };
     let what = format!("{id} is revoked, but is still in the file");

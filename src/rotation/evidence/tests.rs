@@ -41,11 +41,11 @@ fn gate(sightings: Vec<Sighting>) -> Gate {
     let mut watch = Watch::begin(&[], began);
     let now = began + seconds(100);
     watch.note(sightings, now);
-    watch.gate(&question(&Revision::parse("r2").unwrap(), &id("new"), &id("old")), now)
+    watch.gate(&question(&Revision::parse("r2").unwrap(), &id("new"), &id("old")), 1, now)
 }
 
 fn question<'a>(revision: &'a Revision, stays: &'a SecretId, goes: &'a SecretId) -> Question<'a> {
-    Question { revision, stays, must: Must::Accept, goes: Some((goes, seconds(30))), expect: 1 }
+    Question { revision, stays, must: Must::Accept, goes: Some((goes, seconds(30))) }
 }
 
 fn blocked(look: Look) -> Why {
@@ -106,7 +106,7 @@ fn nobody_is_not_everybody_and_few_are_not_enough() {
     let mut watch = Watch::begin(&[], began);
     watch.note(vec![seen("a", Listing::Listed, Answer::Look(good()))], began + seconds(100));
     let (revision, new, old) = (Revision::parse("r2").unwrap(), id("new"), id("old"));
-    assert_eq!(watch.gate(&Question { expect: 2, ..question(&revision, &new, &old) }, began + seconds(100)), Gate::TooFew(1));
+    assert_eq!(watch.gate(&question(&revision, &new, &old), 2, began + seconds(100)), Gate::TooFew(1));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn who_holds_a_key_that_the_provider_does_not_know_yet_is_enough_before_it_is_pu
     let untried = Look { secrets: vec![held("new", None, None)], ..good() };
     let mut watch = Watch::begin(&[], began);
     watch.note(vec![Sighting { name: "a".to_owned(), listing: Listing::Listed, answer: Answer::Look(untried) }], began);
-    let gate = |must| watch.gate(&Question { revision: &revision, stays: &new, must, goes: None, expect: 1 }, began + seconds(1));
+    let gate = |must| watch.gate(&Question { revision: &revision, stays: &new, must, goes: None }, 1, began + seconds(1));
     assert_eq!(gate(Must::Hold), Gate::Open(1));
     assert!(matches!(gate(Must::Accept), Gate::Shut { .. }));
 }

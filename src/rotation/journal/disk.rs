@@ -8,8 +8,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Journal, Kept, Unusable};
+use super::{Journal, Unusable};
 use crate::files::{self, Failure, FileError, Lock};
+use crate::rotation::machine::Kind;
+use crate::rotation::secrets;
 use crate::secret::{ApiKey, ApplicationId};
 
 /// The longest journal: some hundred entries are far below it.
@@ -68,27 +70,17 @@ impl Disk {
     }
 
     /// What was kept, if anything was.
-    pub fn load(&self) -> Result<Option<Journal>, DiskError> {
-        self.load_kind()
-    }
-
-    /// The same of any kind.
-    pub fn load_kind<J: Kept>(&self) -> Result<Option<J>, DiskError> {
+    pub fn load<K: Kind>(&self) -> Result<Option<Journal<K>>, DiskError> {
         read(&self.path)
     }
 
     /// What is kept of an account in a directory, without a lock: for looking alone.
-    pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<Journal>, DiskError> {
+    pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<secrets::Journal>, DiskError> {
         read(&directory.join(format!("{account}.json")))
     }
 
     /// Keeps it, for good.
-    pub fn save(&self, journal: &Journal) -> Result<(), DiskError> {
-        self.save_kind(journal)
-    }
-
-    /// The same of any kind.
-    pub fn save_kind<J: Kept>(&self, journal: &J) -> Result<(), DiskError> {
+    pub fn save<K: Kind>(&self, journal: &Journal<K>) -> Result<(), DiskError> {
         Ok(files::replace(&self.path, journal.to_text().as_bytes(), 0o600)?)
     }
 
@@ -108,7 +100,7 @@ impl Disk {
     }
 }
 
-fn read<J: Kept>(path: &Path) -> Result<Option<J>, DiskError> {
+fn read<K: Kind>(path: &Path) -> Result<Option<Journal<K>>, DiskError> {
     let contents = match files::read(path, LONGEST) {
         Ok(contents) => contents,
         Err(FileError { failure: Failure::Missing, path: _ }) => return Ok(None),
@@ -116,7 +108,7 @@ fn read<J: Kept>(path: &Path) -> Result<Option<J>, DiskError> {
     };
     let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
-    J::parse(text).map(Some).map_err(unusable)
+    Journal::parse(text).map(Some).map_err(unusable)
 }
 
 #[cfg(test)]
@@ -125,6 +117,7 @@ mod tests {
 
     use super::super::tests::journal;
     use super::*;
+    use crate::rotation::secrets::Secrets;
 
     fn account() -> ApiKey {
         ApiKey::parse("abcd1234").unwrap()
@@ -135,9 +128,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state/deep");
         let disk = Disk::open(&state, &account()).unwrap();
-        assert!(disk.load().unwrap().is_none());
+        assert!(disk.load::<Secrets>().unwrap().is_none());
         disk.save(&journal()).unwrap();
-        assert_eq!(*disk.load().unwrap().unwrap().to_text(), *journal().to_text());
+        assert_eq!(*disk.load::<Secrets>().unwrap().unwrap().to_text(), *journal().to_text());
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&state), mode(&state.join("abcd1234.json"))), (0o700, 0o600));
     }
@@ -169,7 +162,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let disk = Disk::open(directory.path(), &account()).unwrap();
         files::replace(&directory.path().join("abcd1234.json"), b"{\"schema\":1,\n\"value\":\"S3cret", 0o600).unwrap();
-        let words = disk.load().unwrap_err().to_string();
+        let words = disk.load::<Secrets>().unwrap_err().to_string();
         assert!(words.contains("line 2") && !words.contains("S3cret"), "{words}");
     }
 }

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::*;
+use super::{Entry, SCHEMA};
 use crate::credentials::Keep;
-use crate::rotation::machine::state::{Base, Change, Creation, Goes, Then, Wish};
-use crate::rotation::plan::{Approve, Emergency, Fleet, Mode};
-use crate::secret::{ApiKey, ApiSecret};
+use crate::rotation::plan::Fleet;
+use crate::rotation::secrets::fact::Fact;
+use crate::rotation::secrets::halt::Ending;
+use crate::rotation::secrets::state::{Base, Change, Creation, Goes, State, Then, Wish};
+use crate::rotation::secrets::task::{Approve, Emergency, Mode, Task};
+use crate::rotation::secrets::{Item, Journal, Memory, Plan};
+use crate::secret::{ApiKey, ApiSecret, Revision, SecretId};
 
 fn item(value: &str, id: &str) -> Item {
     let created_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
@@ -22,17 +26,19 @@ fn base() -> Base {
 pub(super) fn journal() -> Journal {
     let plan = Plan {
         account: ApiKey::parse("abcd1234").unwrap(),
-        mode: Mode::Emergency(Emergency { leaked: Some(SecretId::parse("old").unwrap()), deadline: Duration::from_secs(120) }),
+        task: Task {
+            mode: Mode::Emergency(Emergency { leaked: Some(SecretId::parse("old").unwrap()), deadline: Duration::from_secs(120) }),
+            approve: Approve::First,
+            soak: Duration::from_secs(30),
+            revoke_lag: Duration::from_secs(120),
+        },
         fleet: Fleet::Watched { expect: 2 },
-        approve: Approve::First,
         prove_times: 3,
         prove_for: Duration::from_secs(10),
-        soak: Duration::from_secs(30),
         overlap: Duration::from_secs(90),
         poll: Duration::from_millis(2500),
         give_up: Duration::from_secs(60),
         patience: Duration::from_secs(600),
-        revoke_lag: Duration::from_secs(120),
     };
     Journal {
         schema: SCHEMA,
@@ -40,9 +46,7 @@ pub(super) fn journal() -> Journal {
         began_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250),
         plan,
         state: State::Create(Creation { value: ApiSecret::parse("NewValue1").unwrap(), turned_down: 1, base: base(), wish: Wish::Wanted }),
-        made: vec![SecretId::parse("old").unwrap()],
-        latest: Some(item("OldValue1", "old")),
-        approved: Vec::new(),
+        memory: Memory { made: vec![SecretId::parse("old").unwrap()], latest: Some(item("OldValue1", "old")), approved: Vec::new() },
         members: vec!["10.0.0.1:9788".to_owned()],
         trail: vec![Entry { at: SystemTime::UNIX_EPOCH, fact: Fact::Checked { listed: 1, live: 1 } }],
     }
@@ -70,7 +74,7 @@ fn every_state_comes_back_as_it_went() {
         Goes::Unknown(SecretId::parse("thief").unwrap()),
     ]
     .map(change);
-    let mut states = vec![journal.state.clone(), State::Check, State::Ended { ending: crate::rotation::halt::Ending::Done }];
+    let mut states = vec![journal.state.clone(), State::Check, State::Ended { ending: Ending::Done }];
     for change in changes {
         states.extend([State::Deploy(change.clone()), State::Revoke(change.clone()), State::Tidy(change)]);
     }

@@ -1,11 +1,13 @@
 //! Where the rotation of a key pair is: the part of it that survives the process.
+//!
+//! The rules of it are those of [`machine::State`].
 
 use serde::{Deserialize, Serialize};
 
-use super::Key;
 use super::halt::Ending;
-use super::journal::pem;
+use super::{Key, pem};
 use crate::jwt::SigningKey;
+use crate::rotation::machine::{self, Place, Watching};
 use crate::secret::Revision;
 
 /// The steps, in order.
@@ -66,23 +68,12 @@ impl Change {
     }
 }
 
-impl State {
-    /// The mark of the deploy with both keys, while there is one to be seen.
-    pub fn revision(&self) -> Option<&Revision> {
-        match self {
-            Self::Deploy(change)
-            | Self::Spread(change)
-            | Self::Put(change)
-            | Self::Prove(change)
-            | Self::Converge(change)
-            | Self::Drop(change)
-            | Self::Withdraw(change) => Some(&change.revision),
-            Self::Check | Self::Report { .. } | Self::Ended { .. } => None,
-        }
+impl machine::State for State {
+    fn first() -> Self {
+        Self::Check
     }
 
-    /// One word, as the command shows it.
-    pub fn word(&self) -> &'static str {
+    fn word(&self) -> &'static str {
         match self {
             Self::Check => "check",
             Self::Deploy(_) => "deploy",
@@ -95,5 +86,37 @@ impl State {
             Self::Report { .. } => "report",
             Self::Ended { .. } => "ended",
         }
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::Check => Place::Beginning,
+            Self::Ended { .. } => Place::Over,
+            Self::Deploy(_)
+            | Self::Spread(_)
+            | Self::Put(_)
+            | Self::Prove(_)
+            | Self::Converge(_)
+            | Self::Drop(_)
+            | Self::Withdraw(_)
+            | Self::Report { .. } => Place::Underway,
+        }
+    }
+
+    fn revision(&self) -> Option<&Revision> {
+        match self {
+            Self::Deploy(change)
+            | Self::Spread(change)
+            | Self::Put(change)
+            | Self::Prove(change)
+            | Self::Converge(change)
+            | Self::Drop(change)
+            | Self::Withdraw(change) => Some(&change.revision),
+            Self::Check | Self::Report { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    fn watching(&self) -> Watching {
+        if let Self::Converge(_) = self { Watching::Anew } else { Watching::On }
     }
 }

@@ -4,25 +4,23 @@
 
 use std::time::{Duration, Instant};
 
-use crate::rotation::File;
-use crate::rotation::effect::Listed;
-use crate::secret::ApiSecret;
+use super::Kind;
+use crate::rotation::Value as _;
 use crate::vonage::hosts::Host;
 
 /// What was seen. What is not there was not looked at yet.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
+#[derive(Debug)]
+pub struct Seen<K: Kind> {
     pub(super) sinks: Option<Tried>,
-    pub(super) file: Option<File>,
-    pub(super) listed: Option<Vec<Listed>>,
+    pub(super) file: Option<K::File>,
     pub(super) sidecars: Option<Looked>,
     pub(super) asked: Option<Instant>,
-    pub(super) created: Option<Creating>,
-    pub(super) revoked: Option<Revoking>,
     pub(super) deployed: Option<Deployed>,
     pub(super) told: Option<Told>,
-    proofs: Vec<Proof>,
-    rows: Vec<Row>,
+    /// What the answers to calls have told.
+    pub learnt: K::Learnt,
+    proofs: Vec<Proof<K::Value>>,
+    rows: Vec<Row<K::Value>>,
     turn: usize,
 }
 
@@ -42,75 +40,99 @@ pub(super) struct Told;
 #[derive(Debug)]
 pub(super) struct Looked;
 
-/// What the provider said to a new value.
-#[derive(Debug)]
-pub(super) enum Creating {
-    Made(Listed),
-    TurnedDown(String),
-}
-
-/// What the provider said to a revoke.
-#[derive(Debug)]
-pub(super) enum Revoking {
-    Gone,
-    LastSecret,
-}
-
 /// What the provider thinks of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
+    /// It accepts it.
     Accepted,
+    /// It refuses it.
     Refused,
 }
 
 #[derive(Debug)]
-struct Proof {
-    value: ApiSecret,
+struct Proof<V> {
+    value: V,
     host: Host,
     verdict: Verdict,
 }
 
 /// The same verdict in a row.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
-    value: ApiSecret,
+pub struct Row<V> {
+    value: V,
     host: Host,
-    pub(super) times: u32,
-    pub(super) first: Instant,
-    pub(super) last: Instant,
-    pub(super) verdict: Verdict,
+    /// How often.
+    pub times: u32,
+    /// The first.
+    pub first: Instant,
+    /// The last.
+    pub last: Instant,
+    /// The verdict.
+    pub verdict: Verdict,
 }
 
-impl Row {
-    fn is_of(&self, value: &ApiSecret, host: Host) -> bool {
-        self.host == host && self.value.same_as(value)
-    }
-
+impl<V> Row<V> {
     /// From the first of the row to the last.
     pub(super) fn span(&self) -> Duration {
         self.last.saturating_duration_since(self.first)
     }
 }
 
-impl Seen {
+impl<K: Kind> Default for Seen<K> {
+    fn default() -> Self {
+        Self {
+            sinks: None,
+            file: None,
+            sidecars: None,
+            asked: None,
+            deployed: None,
+            told: None,
+            learnt: K::Learnt::default(),
+            proofs: Vec::new(),
+            rows: Vec::new(),
+            turn: 0,
+        }
+    }
+}
+
+impl<K: Kind> Seen<K> {
     /// Whatever may have changed during a wait is to be seen again. What counts over time stays.
     pub(super) fn grow_old(&mut self) {
         self.file = None;
-        self.listed = None;
         self.sidecars = None;
-        self.created = None;
-        self.revoked = None;
+        self.learnt = K::Learnt::default();
         self.proofs.clear();
     }
 
-    /// What was found out about a value at a host.
-    pub(super) fn verdict(&self, value: &ApiSecret, host: Host) -> Option<Verdict> {
-        self.proofs.iter().find(|proof| proof.host == host && proof.value.same_as(value)).map(|proof| proof.verdict)
+    pub(super) fn tried(&mut self) {
+        self.sinks = Some(Tried);
     }
 
-    pub(super) fn prove(&mut self, value: &ApiSecret, host: Host, verdict: Verdict, now: Instant) {
+    pub(super) fn read(&mut self, file: K::File) {
+        self.file = Some(file);
+    }
+
+    /// The file is read back, whatever was said of the writing.
+    pub(super) fn wrote(&mut self) {
+        self.file = None;
+        self.deployed = Some(Deployed);
+    }
+
+    pub(super) fn looked(&mut self) {
+        self.sidecars = Some(Looked);
+    }
+
+    pub(super) fn asked(&mut self, now: Instant) {
+        self.asked = Some(now);
+    }
+
+    pub(super) fn told(&mut self) {
+        self.told = Some(Told);
+    }
+
+    pub(super) fn prove(&mut self, value: &K::Value, host: Host, verdict: Verdict, now: Instant) {
         self.proofs.push(Proof { value: value.clone(), host, verdict });
-        match self.rows.iter_mut().find(|row| row.is_of(value, host)) {
+        match self.rows.iter_mut().find(|row| row.host == host && row.value.same_as(value)) {
             Some(row) if row.verdict == verdict => {
                 row.times = row.times.saturating_add(1);
                 row.last = now;
@@ -120,13 +142,18 @@ impl Seen {
         }
     }
 
+    /// What was found out about a value at a host.
+    pub(super) fn verdict(&self, value: &K::Value, host: Host) -> Option<Verdict> {
+        self.proofs.iter().find(|proof| proof.host == host && proof.value.same_as(value)).map(|proof| proof.verdict)
+    }
+
     /// What was found out about a value at a host over time.
-    pub(super) fn row(&self, value: &ApiSecret, host: Host) -> Option<&Row> {
-        self.rows.iter().find(|row| row.is_of(value, host))
+    pub fn row(&self, value: &K::Value, host: Host) -> Option<&Row<K::Value>> {
+        self.rows.iter().find(|row| row.host == host && row.value.same_as(value))
     }
 
     /// The secret that authenticates calls: another one after one was refused.
-    pub(super) fn choose<'a, T>(&self, of: &'a [T]) -> Option<&'a T> {
+    pub fn choose<'a, T>(&self, of: &'a [T]) -> Option<&'a T> {
         of.get(self.turn.checked_rem(of.len())?)
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{NotRun, Order, Ran, Rotator, Tell};
-use crate::rotation::halt::End;
+use crate::rotation::secrets::End;
 use crate::secret::ApiKey;
 
 /// Accounts rotated at once.

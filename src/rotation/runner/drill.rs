@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::terms::Measured;
 use super::wrong_secret::Heard;
 use crate::files;
-use crate::rotation::journal::{Fact, Journal};
+use crate::rotation::secrets::Journal;
+use crate::rotation::secrets::fact::Fact;
 use crate::secret::ApiKey;
 
 /// The number of the format, which only grows.

@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::rotation::effect::Doing;
-use crate::rotation::journal::Fact;
-use crate::rotation::keypair::journal::Fact as KeyFact;
+use crate::rotation::keypair::fact::Fact as KeyFact;
 use crate::rotation::report::{Outcome, Purpose};
+use crate::rotation::runner::failures::{Failure, Novelty};
+use crate::rotation::secrets::fact::Fact;
 use crate::secret::{ApiKey, Revision};
 
 /// One thing that is told.
@@ -60,12 +61,7 @@ pub enum Event {
     /// Something happened to a key pair.
     KeyFact(KeyFact),
     /// Something failed, and is tried again.
-    Failed {
-        /// What.
-        doing: Doing,
-        /// Why.
-        cause: String,
-    },
+    Failed(Failure),
     /// These keep the rotation waiting.
     Waiting {
         /// Who, and why.
@@ -92,12 +88,12 @@ impl Event {
     pub fn is_for_people(&self) -> bool {
         match self {
             // Its end is told with what to do.
-            Self::Doing { .. } | Self::Step { .. } | Self::Fact(Fact::Ended { .. }) => false,
+            Self::Doing { .. } | Self::Step { .. } | Self::Fact(Fact::Ended { .. }) | Self::KeyFact(KeyFact::Ended { .. }) => false,
+            Self::Failed(failure) => failure.novelty == Novelty::News,
             Self::Began { .. }
             | Self::Resumed { .. }
             | Self::Fact(_)
             | Self::KeyFact(_)
-            | Self::Failed { .. }
             | Self::Waiting { .. }
             | Self::NotTold { .. }
             | Self::Ended { .. } => true,
@@ -114,7 +110,10 @@ impl fmt::Display for Event {
             Self::Doing { doing } => write!(f, "{doing}"),
             Self::Fact(fact) => write!(f, "{fact}"),
             Self::KeyFact(fact) => write!(f, "{fact}"),
-            Self::Failed { doing, cause } => write!(f, "{doing} failed and is tried again: {cause}"),
+            Self::Failed(Failure { doing, cause, times: 1, novelty: _ }) => write!(f, "{doing} failed and is tried again: {cause}"),
+            Self::Failed(Failure { doing, cause, times, novelty: _ }) => {
+                write!(f, "{doing} failed {times} times and is tried again: {cause}")
+            }
             Self::Waiting { on } => write!(f, "waiting: {}", on.join(", ")),
             Self::NotTold { cause } => write!(f, "somebody was not told how it ended: {cause}"),
             Self::Ended { reason, report: Some(report), .. } => write!(f, "{reason}; report: {}", report.display()),

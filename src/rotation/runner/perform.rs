@@ -1,43 +1,82 @@
-//! Does one effect of the machine for one account, and says what came of it.
+//! Runs a machine to the end of a run: does each effect, says what came of it, and tells what happens.
+//!
+//! What only one kind of rotation needs is in [`Own`]: of secrets in [`super::secrets`], of key pairs in [`super::keypair`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::event::{Event, Told};
-use super::summary::{self, Witnessed};
-use super::{Rotator, Tell, drill};
+use super::failures::Failures;
+use super::{Rotator, System, Tell, now};
 use crate::clock;
 use crate::credentials::edit::Change;
-use crate::credentials::file::{Item as FileItem, Parsed};
-use crate::credentials::{Basic, Label};
+use crate::credentials::file::Parsed;
 use crate::files::{self, FileError};
-use crate::prove::{self, Proof};
+use crate::prove::Proof;
 use crate::rotation::effect::{Deploy, Effect, Outcome};
-use crate::rotation::evidence::{Answer, Whose};
-use crate::rotation::halt::{End, Ending};
+use crate::rotation::evidence::{Answer, Sighting, Whose};
+use crate::rotation::halt::End;
 use crate::rotation::journal::Journal;
 use crate::rotation::journal::disk::Disk;
-use crate::rotation::provider::Trouble;
-use crate::rotation::report::Report;
-use crate::rotation::sinks::{Delivery, NotDelivered};
-use crate::rotation::{Delivered, File, Item};
-use crate::secret::{ApiKey, ApiSecret, Revision, SecretId};
+use crate::rotation::machine::{Kind, Machine, Next, State as _};
+use crate::rotation::report::{Purpose, Report, SCHEMA, Step};
+use crate::rotation::sinks::{Delivery, Expected, NotDelivered};
+use crate::secret::{ApiKey, Revision};
 use crate::vonage::hosts::Host;
-use crate::vonage::management::{Created, Denied, Revoked, Secrets};
+
+/// What only one kind of rotation needs.
+pub(super) trait Own {
+    /// The kind.
+    type Kind: Kind;
+
+    /// Where new values come from.
+    fn chance(system: &mut System) -> &mut <Self::Kind as Kind>::Chance;
+
+    /// About what sidecars are asked.
+    fn whose(&self) -> Whose;
+
+    /// What the credentials file has.
+    fn file(&self, parsed: &Parsed, revision: Option<Revision>) -> <Self::Kind as Kind>::File;
+
+    /// What a deploy changes, over what.
+    fn delivery(&self, deploy: &Deploy<Self::Kind>) -> (Change, Expected);
+
+    /// Asks a host about a value.
+    async fn prove(&self, rotator: &Rotator, value: &<Self::Kind as Kind>::Value, host: Host) -> Proof;
+
+    /// Makes a call to the provider.
+    async fn call(&self, rotator: &Rotator, call: &<Self::Kind as Kind>::Call) -> Outcome<Self::Kind>;
+
+    /// Takes in where the rotation is and what was seen of sidecars.
+    fn follow(&mut self, journal: &Journal<Self::Kind>, seen: &[Sighting]);
+
+    /// What the rotation is for.
+    fn purpose(task: &<Self::Kind as Kind>::Task) -> Purpose;
+
+    /// What is told of something that happened.
+    fn event(fact: &<Self::Kind as Kind>::Fact) -> Event;
+
+    /// The report, of which the frame has what it is of every kind.
+    fn report(&self, frame: Report, journal: &Journal<Self::Kind>) -> Report;
+
+    /// Keeps what is worth it at the end. Blocks.
+    fn keep(state_dir: &Path, journal: &Journal<Self::Kind>, end: &End<Self::Kind>) -> Result<(), FileError>;
+}
 
 /// Does what the machine asks for.
-pub(super) struct Performer {
+pub(super) struct Performer<O: Own> {
     rotator: Rotator,
     account: ApiKey,
+    own: O,
     journal: Kept,
     tell: Tell,
-    witnessed: Witnessed,
     report: Option<PathBuf>,
     told: Shown,
+    failures: Failures,
 }
 
 /// Where the journal is kept.
-enum Kept {
+pub(super) enum Kept {
     /// On the disk.
     OnDisk(Arc<Disk>),
     /// Nowhere: nothing that it would speak of is done.
@@ -52,29 +91,29 @@ struct Shown {
     waiting: Vec<String>,
 }
 
-impl Performer {
-    pub(super) fn new(rotator: &Rotator, account: ApiKey, disk: Arc<Disk>, tell: Tell) -> Self {
-        Self {
-            rotator: rotator.clone(),
-            account,
-            journal: Kept::OnDisk(disk),
-            tell,
-            witnessed: Witnessed::default(),
-            report: None,
-            told: Shown::default(),
-        }
+impl<O: Own> Performer<O> {
+    pub(super) fn new(rotator: &Rotator, account: ApiKey, own: O, journal: Kept, tell: Tell) -> Self {
+        Self { rotator: rotator.clone(), account, own, journal, tell, report: None, told: Shown::default(), failures: Failures::default() }
     }
 
-    /// For looking alone.
-    pub(super) fn dry(rotator: &Rotator, account: ApiKey, tell: Tell) -> Self {
-        Self {
-            rotator: rotator.clone(),
-            account,
-            journal: Kept::Nowhere,
-            tell,
-            witnessed: Witnessed::default(),
-            report: None,
-            told: Shown::default(),
+    /// Does what the machine asks for, in turn, until the end of the run.
+    pub(super) async fn drive(mut self, mut machine: Machine<O::Kind>) -> End<O::Kind> {
+        loop {
+            match machine.next(now(), O::chance(&mut System)) {
+                Next::Do(effect) => {
+                    let outcome = self.perform(&effect, machine.journal()).await;
+                    machine.take(&effect, outcome, now());
+                    self.tell_of(machine.journal());
+                }
+                Next::Wait(until) => {
+                    self.tell_waiting(machine.waits_for());
+                    tokio::time::sleep_until(until.into()).await;
+                }
+                Next::End(end) => {
+                    self.tell_end(&end);
+                    return end;
+                }
+            }
         }
     }
 
@@ -83,9 +122,9 @@ impl Performer {
     }
 
     /// Tells what is new in the journal, and of a rotation that goes on what was before, each with its own time.
-    pub(super) fn tell_of(&mut self, journal: &Journal) {
+    fn tell_of(&mut self, journal: &Journal<O::Kind>) {
         for entry in journal.trail.iter().skip(self.told.facts) {
-            (self.tell)(&Told { at: entry.at, account: self.account.clone(), event: Event::Fact(entry.fact.clone()) });
+            (self.tell)(&Told { at: entry.at, account: self.account.clone(), event: O::event(&entry.fact) });
         }
         self.told.facts = journal.trail.len();
         let step = journal.state.word();
@@ -97,225 +136,164 @@ impl Performer {
     }
 
     /// Tells what the rotation waits for, when that is something else than before. Ages that grow are no news.
-    pub(super) fn tell_waiting(&mut self, on: Vec<String>) {
+    fn tell_waiting(&mut self, on: &[String]) {
         let gist: Vec<String> = on.iter().map(|words| words.replace(|letter: char| letter.is_ascii_digit(), "")).collect();
         if !on.is_empty() && gist != self.told.waiting {
-            self.tell(Event::Waiting { on });
+            self.tell(Event::Waiting { on: on.to_vec() });
             self.told.waiting = gist;
         }
     }
 
-    pub(super) fn tell_end(&self, end: &End) {
-        let outcome = summary::outcome(end);
-        self.tell(Event::Ended { outcome, reason: end.to_string(), report: self.report.clone() });
+    pub(super) fn tell_end(&self, end: &End<O::Kind>) {
+        self.tell(Event::Ended { outcome: end.outcome(), reason: end.to_string(), report: self.report.clone() });
     }
 
-    pub(super) async fn perform(&mut self, effect: &Effect, journal: &Journal) -> Outcome {
+    pub(super) async fn perform(&mut self, effect: &Effect<O::Kind>, journal: &Journal<O::Kind>) -> Outcome<O::Kind> {
         let doing = effect.doing();
         self.tell(Event::Doing { doing });
-        self.witnessed.dates(journal);
-        let outcome = self.outcome(effect, journal).await;
-        if let Outcome::Failed(cause) = &outcome {
-            self.tell(Event::Failed { doing, cause: cause.clone() });
+        self.own.follow(journal, &[]);
+        let outcome = self.outcome(effect, journal).await.unwrap_or_else(Outcome::Failed);
+        match &outcome {
+            Outcome::Failed(cause) => {
+                let failure = self.failures.failed(doing, cause.clone(), clock::now());
+                self.tell(Event::Failed(failure));
+            }
+            Outcome::Done
+            | Outcome::Moved
+            | Outcome::File(_)
+            | Outcome::Accepted
+            | Outcome::Refused
+            | Outcome::Answer(_)
+            | Outcome::Denied
+            | Outcome::Seen(_) => self.failures.went_well(doing),
         }
         outcome
     }
 
-    async fn outcome(&mut self, effect: &Effect, journal: &Journal) -> Outcome {
+    /// Does it; in words why it failed.
+    async fn outcome(&mut self, effect: &Effect<O::Kind>, journal: &Journal<O::Kind>) -> Result<Outcome<O::Kind>, String> {
         match effect {
-            Effect::Save => self.save(journal).await,
-            Effect::TrySinks => self.try_sinks().await,
-            Effect::ReadFile => self.read(journal).await,
+            Effect::Save => self.save(journal).await.map(|()| Outcome::Done),
+            Effect::TrySinks => self.try_sinks().await.map(|()| Outcome::Done),
+            Effect::ReadFile => self.read(journal).await.map(Outcome::File),
             Effect::Deploy(deploy) => self.deploy(deploy).await,
-            Effect::Prove { value, host } => self.prove(value, *host).await,
-            Effect::List { with } => self.list(with).await,
-            Effect::Create { value, with } => self.create(value, with).await,
-            Effect::Revoke { id, with } => self.revoke(id, with).await,
-            Effect::Look { also } => self.look(also, journal).await,
-            Effect::AskMembers { members, id: _ } => match self.rotator.fleet.prove(&Whose::Account(self.account.clone()), members).await {
-                Ok(()) => Outcome::Done,
-                Err(error) => Outcome::Failed(error.to_string()),
-            },
-            Effect::Report(end) => self.report(journal, end).await,
-        }
-    }
-
-    async fn save(&self, journal: &Journal) -> Outcome {
-        let Kept::OnDisk(disk) = &self.journal else { return Outcome::Done };
-        let (disk, journal) = (Arc::clone(disk), journal.clone());
-        done(blocking(move || disk.save(&journal).map_err(|error| error.to_string())).await)
-    }
-
-    async fn try_sinks(&self) -> Outcome {
-        for (name, tried) in self.rotator.sinks.try_out().await {
-            if let Err(error) = tried {
-                return Outcome::Failed(format!("{name}: {}", undelivered(&error)));
+            Effect::Prove { value, host } => judged(self.own.prove(&self.rotator, value, *host).await, *host),
+            Effect::Call(call) => Ok(self.own.call(&self.rotator, call).await),
+            Effect::Look { also } => self.look(also, journal).await.map(Outcome::Seen),
+            Effect::AskMembers { members } => {
+                let asked = self.rotator.fleet.prove(&self.own.whose(), members).await;
+                asked.map(|()| Outcome::Done).map_err(|error| error.to_string())
             }
-        }
-        Outcome::Done
-    }
-
-    async fn parsed(&self) -> Result<Parsed, Outcome> {
-        let sinks = self.rotator.sinks.clone();
-        let read = blocking(move || sinks.read().map_err(|error| undelivered(&error))).await;
-        read.map(|current| current.parsed).map_err(Outcome::Failed)
-    }
-
-    async fn read(&self, journal: &Journal) -> Outcome {
-        let parsed = match self.parsed().await {
-            Ok(parsed) => parsed,
-            Err(failed) => return failed,
-        };
-        let entries = parsed.accounts.iter().filter(|entry| entry.key == self.account).flat_map(|entry| &entry.secrets);
-        let items = entries.map(|item| Delivered { value: item.value.clone(), label: item.label.clone() }).collect();
-        match self.as_deployed(journal, parsed.revision.clone()) {
-            Ok(revision) => Outcome::File(File { items, revision }),
-            Err(error) => Outcome::Failed(undelivered(&error)),
+            Effect::Report(end) => self.write_report(journal, end).await.map(|()| Outcome::Done),
         }
     }
 
-    /// A mark that another account's deploy put on top of ours has everything that ours had.
-    fn as_deployed(&self, journal: &Journal, found: Option<Revision>) -> Result<Option<Revision>, NotDelivered> {
-        let (Some(change), Some(revision)) = (summary::change(&journal.state), &found) else { return Ok(found) };
-        let ours = &change.revision;
-        if revision != ours && self.rotator.sinks.lineage()?.is_on_top_of(revision, ours) { Ok(Some(ours.clone())) } else { Ok(found) }
+    async fn save(&self, journal: &Journal<O::Kind>) -> Result<(), String> {
+        let Kept::OnDisk(disk) = &self.journal else { return Ok(()) };
+        let (disk, journal) = (Arc::clone(disk), journal.clone());
+        blocking(move || disk.save(&journal).map_err(|error| error.to_string())).await
     }
 
-    async fn deploy(&self, deploy: &Deploy) -> Outcome {
-        let item = |item: &Item| FileItem {
-            value: item.value.clone(),
-            label: Label { id: Some(item.id.clone()), created_at: item.created_at, keep: item.keep, note: item.note.clone() },
-        };
-        let items = deploy.items.iter().map(item).collect();
-        let delivery = Delivery {
-            changes: vec![Change::Secrets { account: self.account.clone(), items, primary: None }],
-            expect: vec![(self.account.clone(), deploy.expect.clone())],
-            revision: deploy.revision.clone(),
-        };
+    async fn try_sinks(&self) -> Result<(), String> {
+        for (name, tried) in self.rotator.sinks.try_out().await {
+            tried.map_err(|error| format!("{name}: {}", undelivered(&error)))?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, journal: &Journal<O::Kind>) -> Result<<O::Kind as Kind>::File, String> {
+        let parsed = parsed(&self.rotator).await?;
+        let revision = self.as_deployed(journal, parsed.revision.clone())?;
+        Ok(self.own.file(&parsed, revision))
+    }
+
+    /// A mark that another deploy put on top of ours has everything that ours had.
+    fn as_deployed(&self, journal: &Journal<O::Kind>, found: Option<Revision>) -> Result<Option<Revision>, String> {
+        let (Some(ours), Some(revision)) = (journal.state.revision(), &found) else { return Ok(found) };
+        if revision == ours {
+            return Ok(found);
+        }
+        let lineage = self.rotator.sinks.lineage().map_err(|error| undelivered(&error))?;
+        Ok(if lineage.is_on_top_of(revision, ours) { Some(ours.clone()) } else { found })
+    }
+
+    async fn deploy(&self, deploy: &Deploy<O::Kind>) -> Result<Outcome<O::Kind>, String> {
+        let (change, expected) = self.own.delivery(deploy);
+        let delivery = Delivery { changes: vec![change], expect: vec![expected], revision: deploy.revision.clone() };
         match self.rotator.sinks.deliver_and_see(&delivery).await {
-            Ok(()) => Outcome::Done,
-            Err(NotDelivered::Moved(..)) => Outcome::Moved,
-            Err(error) => Outcome::Failed(undelivered(&error)),
+            Ok(()) => Ok(Outcome::Done),
+            Err(NotDelivered::Moved(..)) => Ok(Outcome::Moved),
+            Err(error) => Err(undelivered(&error)),
         }
     }
 
-    async fn prove(&self, value: &ApiSecret, host: Host) -> Outcome {
-        let proof = prove::ask_about(&self.rotator.upstream, &Basic::new(&self.account, value.clone()), host).await;
-        match proof {
-            Proof::Accepted => Outcome::Accepted,
-            Proof::Refused => Outcome::Refused,
-            Proof::Doubtful => Outcome::Failed(format!("{host} answers 401 in a way that says nothing about the secret")),
-            Proof::Unclear => Outcome::Failed(format!("{host} answers in a way that says nothing about the secret")),
-            Proof::Unreachable(code) => Outcome::Failed(format!("{host} cannot be asked ({code})")),
-            Proof::NoFreeCall => Outcome::Failed(format!("no free call is known at {host}")),
-        }
-    }
-
-    /// With what the account is managed: the secrets of the account above it when they are held, then its own one.
-    async fn access(&self, with: &ApiSecret) -> Result<Vec<Basic>, Outcome> {
-        let parsed = self.parsed().await?;
-        let primary = parsed.accounts.iter().find(|entry| entry.key == self.account).and_then(|entry| entry.primary.as_ref());
-        let above = parsed.accounts.iter().filter(|entry| Some(&entry.key) == primary);
-        let mut access: Vec<Basic> =
-            above.flat_map(|entry| entry.secrets.iter().map(|item| Basic::new(&entry.key, item.value.clone()))).collect();
-        access.push(Basic::new(&self.account, with.clone()));
-        Ok(access)
-    }
-
-    async fn list(&self, with: &ApiSecret) -> Outcome {
-        let access = match self.access(with).await {
-            Ok(access) => access,
-            Err(failed) => return failed,
-        };
-        let mut last = Outcome::Denied;
-        for basic in &access {
-            last = match self.rotator.provider.list(basic, &self.account).await {
-                Ok(Secrets::Listed(listed)) => return Outcome::Listed(listed),
-                Ok(Secrets::Denied(denied)) => refused(denied),
-                Err(trouble) => return failed(trouble),
-            };
-        }
-        last
-    }
-
-    async fn create(&self, value: &ApiSecret, with: &ApiSecret) -> Outcome {
-        let access = match self.access(with).await {
-            Ok(access) => access,
-            Err(failed) => return failed,
-        };
-        let mut last = Outcome::Denied;
-        for basic in &access {
-            last = match self.rotator.provider.create(basic, &self.account, value).await {
-                Ok(Created::Created(made)) => return Outcome::Created(made),
-                Ok(Created::Full) => return Outcome::Full,
-                Ok(Created::Invalid(words)) => return Outcome::Invalid(words),
-                Ok(Created::Denied(denied)) => refused(denied),
-                Err(trouble) => return failed(trouble),
-            };
-        }
-        last
-    }
-
-    async fn revoke(&self, id: &SecretId, with: &ApiSecret) -> Outcome {
-        let access = match self.access(with).await {
-            Ok(access) => access,
-            Err(failed) => return failed,
-        };
-        let mut last = Outcome::Denied;
-        for basic in &access {
-            last = match self.rotator.provider.revoke(basic, &self.account, id).await {
-                Ok(Revoked::Revoked) => return Outcome::Revoked,
-                Ok(Revoked::NoSuchId) => return Outcome::NoSuchId,
-                Ok(Revoked::LastSecret) => return Outcome::LastSecret,
-                Ok(Revoked::Denied(denied)) => refused(denied),
-                Err(trouble) => return failed(trouble),
-            };
-        }
-        last
-    }
-
-    async fn look(&mut self, also: &[String], journal: &Journal) -> Outcome {
-        let mut seen = match self.rotator.fleet.look(&Whose::Account(self.account.clone()), also).await {
-            Ok(seen) => seen,
-            Err(error) => return Outcome::Failed(error.to_string()),
-        };
+    async fn look(&mut self, also: &[String], journal: &Journal<O::Kind>) -> Result<Vec<Sighting>, String> {
+        let mut seen = self.rotator.fleet.look(&self.own.whose(), also).await.map_err(|error| error.to_string())?;
         for sighting in &mut seen {
             if let Answer::Look(look) = &mut sighting.answer {
-                match self.as_deployed(journal, look.revision.take()) {
-                    Ok(revision) => look.revision = revision,
-                    Err(error) => return Outcome::Failed(undelivered(&error)),
-                }
+                look.revision = self.as_deployed(journal, look.revision.take())?;
             }
         }
-        self.witnessed.note(journal, &seen);
-        Outcome::Seen(seen)
+        self.own.follow(journal, &seen);
+        Ok(seen)
     }
 
-    async fn report(&mut self, journal: &Journal, end: &End) -> Outcome {
+    async fn write_report(&mut self, journal: &Journal<O::Kind>, end: &End<O::Kind>) -> Result<(), String> {
         if let Kept::Nowhere = self.journal {
-            return Outcome::Done;
+            return Ok(());
         }
-        let sinks = self.rotator.sinks.names();
-        let report = summary::report(journal, end, &self.witnessed, sinks, self.rotator.who.clone(), clock::wall());
+        let report = self.own.report(self.frame(journal, end), journal);
         let (state_dir, journal, end) = (self.rotator.settings.rotation.state_dir.clone(), journal.clone(), end.clone());
         let written = blocking(move || {
-            if let End::Ended(Ending::Drilled) = end {
-                drill::keep(&state_dir, &journal).map_err(|error| error.to_string())?;
-            }
+            O::keep(&state_dir, &journal, &end).map_err(|error| error.to_string())?;
             keep(&state_dir.join("reports"), &report).map_err(|error| error.to_string())
         });
-        match written.await {
-            Ok(path) => {
-                self.report = Some(path);
-                Outcome::Done
-            }
-            Err(cause) => Outcome::Failed(cause),
+        self.report = Some(written.await?);
+        Ok(())
+    }
+
+    /// What a report has of every kind.
+    fn frame(&self, journal: &Journal<O::Kind>, end: &End<O::Kind>) -> Report {
+        Report {
+            schema: SCHEMA,
+            rotation: journal.rotation.to_string(),
+            account: journal.plan.account.clone(),
+            purpose: O::purpose(&journal.plan.task),
+            who: self.rotator.who.clone(),
+            began_at: journal.began_at,
+            ended_at: clock::wall(),
+            outcome: end.outcome(),
+            reason: end.halt().map(|_| end.to_string()).unwrap_or_default(),
+            secrets: Vec::new(),
+            proofs: Vec::new(),
+            members: Vec::new(),
+            sinks: self.rotator.sinks.names(),
+            steps: journal.trail.iter().map(|entry| Step { at: entry.at, what: entry.fact.to_string() }).collect(),
         }
     }
 }
 
+/// What a proof comes to.
+fn judged<K: Kind>(proof: Proof, host: Host) -> Result<Outcome<K>, String> {
+    let credential = K::CREDENTIAL;
+    match proof {
+        Proof::Accepted => Ok(Outcome::Accepted),
+        Proof::Refused => Ok(Outcome::Refused),
+        Proof::Doubtful => Err(format!("{host} answers 401 in a way that says nothing about the {credential}")),
+        Proof::Unclear => Err(format!("{host} answers in a way that says nothing about the {credential}")),
+        Proof::Unreachable(code) => Err(format!("{host} cannot be asked ({code})")),
+        Proof::NoFreeCall => Err(format!("no free call is known at {host}")),
+    }
+}
+
+/// What is held by now.
+pub(super) async fn parsed(rotator: &Rotator) -> Result<Parsed, String> {
+    let sinks = rotator.sinks.clone();
+    blocking(move || sinks.read().map(|current| current.parsed).map_err(|error| undelivered(&error))).await
+}
+
 /// One report for each rotation: that of a run that ended early is replaced by that of the next run.
-pub(super) fn keep(directory: &Path, report: &Report) -> Result<PathBuf, FileError> {
+fn keep(directory: &Path, report: &Report) -> Result<PathBuf, FileError> {
     files::private_directory(directory)?;
     let name = report.file_name();
     let path = directory.join(format!("{name}.md"));
@@ -331,30 +309,12 @@ pub(super) fn keep(directory: &Path, report: &Report) -> Result<PathBuf, FileErr
     Ok(path)
 }
 
-fn refused(denied: Denied) -> Outcome {
-    match denied {
-        Denied::Unauthorized => Outcome::Denied,
-        Denied::NoSuchKey | Denied::Busy | Denied::Forbidden(_) => Outcome::Failed(denied.to_string()),
-    }
-}
-
-fn failed(trouble: Trouble) -> Outcome {
-    Outcome::Failed(trouble.to_string())
-}
-
-pub(super) fn undelivered(error: &NotDelivered) -> String {
+fn undelivered(error: &NotDelivered) -> String {
     format!("{error} ({})", error.remedy())
 }
 
-fn done(result: Result<(), String>) -> Outcome {
-    match result {
-        Ok(()) => Outcome::Done,
-        Err(cause) => Outcome::Failed(cause),
-    }
-}
-
 /// Runs what blocks where it may.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

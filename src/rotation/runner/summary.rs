@@ -1,14 +1,15 @@
-//! The report of a rotation, made from its journal and from what the sidecars said last.
+//! What the report of the rotation of a secret has of its own: made from its journal and from what the sidecars said last.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::rotation::evidence::{Answer, Sighting, Trust};
-use crate::rotation::halt::{End, Ending};
-use crate::rotation::journal::{Fact, Journal};
-use crate::rotation::machine::state::{Change, Goes, State};
-use crate::rotation::plan::Mode;
-use crate::rotation::report::{Fate, Member, Outcome, Proof, Purpose, Report, SCHEMA, Secret, Step, Who};
+use crate::rotation::plan;
+use crate::rotation::report::{Fate, Member, Proof, Purpose, Report, Secret};
+use crate::rotation::secrets::Journal;
+use crate::rotation::secrets::fact::Fact;
+use crate::rotation::secrets::state::Goes;
+use crate::rotation::secrets::task::Mode;
 use crate::secret::SecretId;
 
 /// What the sidecars said last about the two secrets of the change that was under way.
@@ -19,9 +20,10 @@ pub struct Witnessed {
 }
 
 impl Witnessed {
-    /// Takes in a look.
+    /// Takes in when secrets were made, and a look.
     pub fn note(&mut self, journal: &Journal, seen: &[Sighting]) {
-        let Some(change) = change(&journal.state) else { return };
+        self.dates(journal);
+        let Some(change) = journal.state.change() else { return };
         for sighting in seen {
             let member = self.members.entry(sighting.name.clone()).or_default();
             member.name.clone_from(&sighting.name);
@@ -36,9 +38,8 @@ impl Witnessed {
         }
     }
 
-    /// Takes in when secrets were made.
-    pub fn dates(&mut self, journal: &Journal) {
-        let Some(change) = change(&journal.state) else { return };
+    fn dates(&mut self, journal: &Journal) {
+        let Some(change) = journal.state.change() else { return };
         let goes = match &change.goes {
             Goes::Used(item) | Goes::Unused(item) => Some(item),
             Goes::Nothing | Goes::Unknown(_) => None,
@@ -53,19 +54,6 @@ impl Witnessed {
     }
 }
 
-/// The change that is under way.
-pub fn change(state: &State) -> Option<&Change> {
-    match state {
-        State::Deploy(change)
-        | State::Converge(change)
-        | State::Soak(change)
-        | State::Revoke(change)
-        | State::Tidy(change)
-        | State::Verify(change) => Some(change),
-        State::Check | State::Create(_) | State::Prove(_) | State::Report { .. } | State::Ended { .. } => None,
-    }
-}
-
 /// What a rotation is for.
 pub fn purpose(mode: &Mode) -> Purpose {
     match mode {
@@ -75,38 +63,14 @@ pub fn purpose(mode: &Mode) -> Purpose {
     }
 }
 
-/// How a run ended.
-pub fn outcome(end: &End) -> Outcome {
-    match end {
-        End::Ended(Ending::Done | Ending::Removed | Ending::Drilled) => Outcome::Done,
-        End::Ended(Ending::Aborted) => Outcome::Aborted,
-        End::Parked(_) => Outcome::Parked,
-        End::Stuck(_) => Outcome::Stuck,
-        End::AwaitingApproval(_) => Outcome::AwaitingApproval,
-    }
-}
-
-/// The whole report.
-pub fn report(journal: &Journal, end: &End, witnessed: &Witnessed, sinks: Vec<String>, who: Who, now: SystemTime) -> Report {
-    let reason = match end {
-        End::Ended(_) => String::new(),
-        End::Parked(_) | End::Stuck(_) | End::AwaitingApproval(_) => end.to_string(),
-    };
+/// The report with what is told of secrets alone.
+pub fn of_secrets(frame: Report, journal: &Journal, witnessed: &Witnessed) -> Report {
     Report {
-        schema: SCHEMA,
-        rotation: journal.rotation.to_string(),
-        account: journal.plan.account.clone(),
-        purpose: purpose(&journal.plan.mode),
-        who,
-        began_at: journal.began_at,
-        ended_at: now,
-        outcome: outcome(end),
-        reason,
+        purpose: purpose(&journal.plan.task.mode),
         secrets: secrets(journal, witnessed),
         proofs: proofs(journal),
         members: members(journal, witnessed),
-        sinks,
-        steps: journal.trail.iter().map(|entry| Step { at: entry.at, what: entry.fact.to_string() }).collect(),
+        ..frame
     }
 }
 
@@ -124,7 +88,7 @@ fn secrets(journal: &Journal, witnessed: &Witnessed) -> Vec<Secret> {
             _tells_of_no_secret => {}
         }
     }
-    if let Some(change) = change(&journal.state) {
+    if let Some(change) = journal.state.change() {
         change.beside.iter().for_each(|item| set(&item.id, Fate::Kept));
     }
     found
@@ -132,7 +96,7 @@ fn secrets(journal: &Journal, witnessed: &Witnessed) -> Vec<Secret> {
 
 /// Proofs are about the secret that was made last, refusals about the one that was revoked last.
 fn proofs(journal: &Journal) -> Vec<Proof> {
-    let (times, span) = journal.plan.proof();
+    let plan::Proof { times, span } = journal.plan.proof();
     let (mut made, mut gone) = (None, None);
     let mut found = Vec::new();
     for entry in &journal.trail {

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::rotation::{Approve as Approving, Fleet as Members, Rotation};
 use crate::rotation::journal::span;
-use crate::rotation::plan::{Approve, Emergency, Fleet, Mode, Plan};
+use crate::rotation::plan::{self, Fleet};
+use crate::rotation::secrets::Plan;
+use crate::rotation::secrets::task::{Approve, Emergency, Mode, Task};
 use crate::secret::{ApiKey, SecretId};
 
 /// How long the provider, or a sidecar, may take to come to what is expected of it.
@@ -82,31 +84,42 @@ impl Terms {
         let prove_for = self.prove_for.unwrap_or_else(|| settings.prove_for.max(measured.accepted_after.saturating_mul(2)));
         let mut plan = Plan {
             account: account.clone(),
-            mode: Mode::Rotate,
-            fleet: Fleet::Watched { expect },
-            approve: match settings.approve {
-                Approving::First => Approve::First,
-                Approving::Always => Approve::Always,
-                Approving::Never => Approve::Never,
+            task: Task {
+                mode: if self.purpose == Purpose::Drill { Mode::Drill } else { Mode::Rotate },
+                approve: match settings.approve {
+                    Approving::First => Approve::First,
+                    Approving::Always => Approve::Always,
+                    Approving::Never => Approve::Never,
+                },
+                soak: self.soak.unwrap_or_else(|| settings.soak.max(measured.refused_after.saturating_mul(2))),
+                revoke_lag: REVOKE_LAG,
             },
+            fleet: Fleet::Watched { expect },
             prove_times: proofs(prove_for),
             prove_for,
-            soak: self.soak.unwrap_or_else(|| settings.soak.max(measured.refused_after.saturating_mul(2))),
             overlap: settings.overlap,
             poll: if settings.fleet.as_ref().is_none_or(is_one) { POLL_ONE } else { POLL_MANY },
             give_up: settings.give_up,
             patience: PATIENCE,
-            revoke_lag: REVOKE_LAG,
         };
-        if self.purpose == Purpose::Drill {
-            plan.mode = Mode::Drill;
-        }
         self.amend(&mut plan, settings.deadline, expect);
         plan
     }
 
     /// Lets a plan follow what the command says, and how many sidecars there are by now. A drill stays one.
     pub fn amend(&self, plan: &mut Plan, deadline: Duration, expect: usize) {
+        self.amend_patience(plan, expect);
+        plan.task.soak = self.soak.unwrap_or(plan.task.soak);
+        match (&self.purpose, &mut plan.task.mode) {
+            (Purpose::Emergency(leaked), Mode::Rotate | Mode::Emergency(_)) => {
+                plan.task.mode = Mode::Emergency(Emergency { leaked: leaked.clone(), deadline: self.deadline.unwrap_or(deadline) });
+            }
+            (Purpose::Emergency(_), Mode::Drill) | (Purpose::Rotate | Purpose::Drill, _) => {}
+        }
+    }
+
+    /// The same of what a rotation of any kind is asked.
+    pub fn amend_patience<T>(&self, plan: &mut plan::Plan<T>, expect: usize) {
         match (self.witnesses, &mut plan.fleet) {
             (Witnesses::Nobody, fleet) => *fleet = Fleet::Unwatched,
             (Witnesses::Fleet, Fleet::Watched { expect: before }) => *before = expect,
@@ -115,15 +128,8 @@ impl Terms {
         if let Some(span) = self.prove_for {
             (plan.prove_for, plan.prove_times) = (span, proofs(span));
         }
-        plan.soak = self.soak.unwrap_or(plan.soak);
         plan.overlap = self.overlap.unwrap_or(plan.overlap);
         plan.give_up = self.give_up.unwrap_or(plan.give_up);
-        match (&self.purpose, &mut plan.mode) {
-            (Purpose::Emergency(leaked), Mode::Rotate | Mode::Emergency(_)) => {
-                plan.mode = Mode::Emergency(Emergency { leaked: leaked.clone(), deadline: self.deadline.unwrap_or(deadline) });
-            }
-            (Purpose::Emergency(_), Mode::Drill) | (Purpose::Rotate | Purpose::Drill, _) => {}
-        }
     }
 }
 
@@ -150,8 +156,8 @@ mod tests {
     fn a_drill_makes_a_rotation_more_patient_and_never_less() {
         let slow = Measured { accepted_after: Duration::from_secs(20), refused_after: Duration::from_secs(40) };
         let (usual, after) = (plan(&Terms::default(), Measured::default()), plan(&Terms::default(), slow));
-        assert_eq!((usual.prove_for, usual.soak), (Duration::from_secs(10), Duration::from_secs(30)));
-        assert_eq!((after.prove_for, after.soak), (Duration::from_secs(40), Duration::from_secs(80)));
+        assert_eq!((usual.prove_for, usual.task.soak), (Duration::from_secs(10), Duration::from_secs(30)));
+        assert_eq!((after.prove_for, after.task.soak), (Duration::from_secs(40), Duration::from_secs(80)));
         let terms = Terms { prove_for: Some(Duration::from_secs(1)), ..Terms::default() };
         assert_eq!(plan(&terms, slow).prove_for, Duration::from_secs(1));
     }
@@ -161,11 +167,11 @@ mod tests {
         let emergency = Terms { purpose: Purpose::Emergency(None), deadline: Some(Duration::ZERO), ..Terms::default() };
         let mut rotation = plan(&Terms::default(), Measured::default());
         emergency.amend(&mut rotation, Duration::from_secs(120), 1);
-        assert_eq!(rotation.mode, Mode::Emergency(Emergency { leaked: None, deadline: Duration::ZERO }));
+        assert_eq!(rotation.task.mode, Mode::Emergency(Emergency { leaked: None, deadline: Duration::ZERO }));
         let mut drill = plan(&Terms { purpose: Purpose::Drill, ..Terms::default() }, Measured::default());
         emergency.amend(&mut drill, Duration::from_secs(120), 1);
-        assert_eq!(drill.mode, Mode::Drill);
-        assert_eq!(plan(&emergency, Measured::default()).mode, rotation.mode);
+        assert_eq!(drill.task.mode, Mode::Drill);
+        assert_eq!(plan(&emergency, Measured::default()).task.mode, rotation.task.mode);
     }
 
     #[test]

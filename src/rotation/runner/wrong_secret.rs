@@ -13,7 +13,7 @@ use super::{Rotator, System};
 use crate::credentials::Basic;
 use crate::inject;
 use crate::prove::{self, Proof};
-use crate::rotation::machine::Chance;
+use crate::rotation::secrets::Chance;
 use crate::secret::ApiKey;
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::probe::{self, PROVING};

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Delivery, NotDelivered};
+use super::{Delivery, Expected, NotDelivered};
 use crate::config::Modes;
 use crate::credentials::edit::{self, Change};
-use crate::credentials::file::Parsed;
+use crate::credentials::file::{Item, Parsed};
 use crate::files::{self, Facts};
-use crate::secret::{ApiKey, ApiSecret};
+use crate::jwt::SigningKey;
+use crate::rotation::Value;
+use crate::secret::{ApiKey, ApiSecret, ApplicationId};
 
 /// How long another writer may take.
 const LOCKED: Duration = Duration::from_secs(10);
@@ -87,33 +89,51 @@ fn not_for_everybody(path: &Path, facts: &Facts) -> Result<(), NotDelivered> {
 
 /// Whether the file holds what it should before the change: the expected values, or already those that are to come.
 pub(super) fn as_expected(path: &Path, parsed: &Parsed, delivery: &Delivery, absent: &Absent) -> Result<(), NotDelivered> {
-    for (account, expected) in &delivery.expect {
-        let moved = || NotDelivered::Moved(path.to_path_buf(), account.clone());
-        match (parsed.accounts.iter().find(|entry| entry.key == *account), absent) {
-            (Some(entry), _) => {
-                let held: Vec<&ApiSecret> = entry.secrets.iter().map(|item| &item.value).collect();
-                let wanted = wanted(delivery, account);
-                if !same(&held, &expected.iter().collect::<Vec<_>>()) && !same(&held, &wanted) {
-                    return Err(moved());
-                }
+    for expected in &delivery.expect {
+        let (is_expected, what) = match expected {
+            Expected::Secrets(account, expected) => {
+                let held = parsed.accounts.iter().find(|entry| entry.key == *account).map(|entry| entry.secrets.as_slice());
+                (is_expected(held, expected, wanted(delivery, account), absent), format!("secrets of {account}"))
             }
-            (None, Absent::Unexpected) if !expected.is_empty() => return Err(moved()),
-            (None, Absent::Unexpected | Absent::Added(_)) => {}
-        }
+            Expected::Keys(application, expected) => {
+                let held = parsed.applications.iter().find(|entry| entry.id == *application).map(|entry| entry.keys.as_slice());
+                (is_expected(held, expected, wanted_keys(delivery, application), absent), format!("keys of {application}"))
+            }
+        };
+        is_expected.then_some(()).ok_or_else(|| NotDelivered::Moved(path.to_path_buf(), what))?;
     }
     Ok(())
 }
 
-fn wanted<'d>(delivery: &'d Delivery, account: &ApiKey) -> Vec<&'d ApiSecret> {
+fn is_expected<V: Value>(held: Option<&[Item<V>]>, expected: &[V], wanted: &[Item<V>], absent: &Absent) -> bool {
+    match (held, absent) {
+        (Some(held), _) => {
+            let held: Vec<&V> = held.iter().map(|item| &item.value).collect();
+            same(&held, &expected.iter().collect::<Vec<_>>()) || same(&held, &wanted.iter().map(|item| &item.value).collect::<Vec<_>>())
+        }
+        (None, Absent::Unexpected) => expected.is_empty(),
+        (None, Absent::Added(_)) => true,
+    }
+}
+
+fn wanted<'d>(delivery: &'d Delivery, account: &ApiKey) -> &'d [Item<ApiSecret>] {
     let of = |change: &'d Change| match change {
-        Change::Secrets { account: key, items, .. } if key == account => items.as_slice(),
-        Change::Secrets { .. } | Change::Keys { .. } => &[],
+        Change::Secrets { account: key, items, .. } if key == account => Some(items.as_slice()),
+        Change::Secrets { .. } | Change::Keys { .. } => None,
     };
-    delivery.changes.iter().flat_map(of).map(|item| &item.value).collect()
+    delivery.changes.iter().find_map(of).unwrap_or_default()
+}
+
+fn wanted_keys<'d>(delivery: &'d Delivery, application: &ApplicationId) -> &'d [Item<SigningKey>] {
+    let of = |change: &'d Change| match change {
+        Change::Keys { application: id, items } if id == application => Some(items.as_slice()),
+        Change::Secrets { .. } | Change::Keys { .. } => None,
+    };
+    delivery.changes.iter().find_map(of).unwrap_or_default()
 }
 
 /// Whether two have the same values, in whatever order.
-fn same(one: &[&ApiSecret], two: &[&ApiSecret]) -> bool {
+fn same<V: Value>(one: &[&V], two: &[&V]) -> bool {
     one.len() == two.len() && one.iter().all(|value| two.iter().any(|other| value.same_as(other)))
 }
 

@@ -60,7 +60,11 @@ fn delivery(expect: &[&str]) -> Delivery {
     let item = |text| Item { value: secret(text), label: Label::default() };
     let change = Change::Secrets { account: key("abcd1234"), items: vec![item("NewSecret2"), item("OldSecret1")], primary: None };
     let expect = expect.iter().map(|text| secret(text)).collect();
-    Delivery { changes: vec![change], expect: vec![(key("abcd1234"), expect)], revision: Revision::parse("rev-2").unwrap() }
+    Delivery {
+        changes: vec![change],
+        expect: vec![Expected::Secrets(key("abcd1234"), expect)],
+        revision: Revision::parse("rev-2").unwrap(),
+    }
 }
 
 fn program(script: &str, timeout: Duration, projection: Projection) -> settings::Sink {
@@ -151,7 +155,7 @@ async fn another_file_gets_its_accounts_and_never_a_primary_unless_it_is_named()
         };
         let delivery = Delivery {
             changes: vec![change],
-            expect: vec![(key("master01"), vec![secret("Master1234")])],
+            expect: vec![Expected::Secrets(key("master01"), vec![secret("Master1234")])],
             revision: Revision::parse("rev-3").unwrap(),
         };
         (Sinks::of(&desk.settings), delivery)

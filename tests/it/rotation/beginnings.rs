@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use vonage_sidecar::credentials::Keep;
-use vonage_sidecar::rotation::plan::{Approve, Emergency, Fleet, Mode, Plan};
+use vonage_sidecar::rotation::plan::Fleet;
+use vonage_sidecar::rotation::secrets::Plan;
+use vonage_sidecar::rotation::secrets::task::{Approve, Emergency, Mode, Task};
 use vonage_sidecar::secret::{ApiKey, ApiSecret, SecretId};
 
 use super::luck::Luck;
@@ -55,16 +57,18 @@ pub fn set_up(world: &mut World, luck: &mut Luck) -> (Vec<SecretId>, Mode) {
 pub fn plan(mode: Mode, luck: &mut Luck) -> Plan {
     Plan {
         account: ApiKey::parse("abcd1234").unwrap(),
-        mode,
+        task: Task {
+            mode,
+            approve: luck.of(&[Approve::First, Approve::First, Approve::Always, Approve::Never]),
+            soak: luck.of(&[Duration::from_secs(5), Duration::from_secs(30)]),
+            revoke_lag: Duration::from_secs(120),
+        },
         fleet: Fleet::Watched { expect: 1 },
-        approve: luck.of(&[Approve::First, Approve::First, Approve::Always, Approve::Never]),
         prove_times: 3,
         prove_for: Duration::from_secs(4),
-        soak: luck.of(&[Duration::from_secs(5), Duration::from_secs(30)]),
         overlap: OLDEST,
         poll: Duration::from_secs(10),
         give_up: Duration::from_secs(60),
         patience: Duration::from_secs(400),
-        revoke_lag: Duration::from_secs(120),
     }
 }

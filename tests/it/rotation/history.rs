@@ -4,18 +4,18 @@
 use std::time::{Duration, Instant};
 
 use vonage_sidecar::credentials::Keep;
-use vonage_sidecar::rotation::effect::{Deploy, Effect, Outcome};
-use vonage_sidecar::rotation::halt::{End, Ending, Stuck};
-use vonage_sidecar::rotation::journal::Journal;
-use vonage_sidecar::rotation::machine::state::State;
-use vonage_sidecar::rotation::machine::{Machine, Next, Now, Start};
-use vonage_sidecar::rotation::plan::{Approve, Mode};
+use vonage_sidecar::rotation::effect::Deploy;
+use vonage_sidecar::rotation::machine::{self, Now, State as _};
+use vonage_sidecar::rotation::secrets::halt::{Ending, Stuck, Unapproved};
+use vonage_sidecar::rotation::secrets::state::State;
+use vonage_sidecar::rotation::secrets::task::{Approve, Mode};
+use vonage_sidecar::rotation::secrets::{Answer, Call, Effect, End, Item, Journal, Machine, Memory, Outcome, Secrets, Start};
 use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
 
 use super::beginnings::{plan, set_up};
 use super::luck::{Counter, Luck};
 use super::sidecars::{OLDEST, Sidecar, Temper};
-use super::world::{Late, Maker, Version, World, written};
+use super::world::{Late, Maker, Version, World};
 
 /// How rough a history is.
 pub struct Roughness {
@@ -116,8 +116,7 @@ impl History {
             let start = Start {
                 rotation: Revision::parse(&format!("rotation{number}")).unwrap(),
                 plan: plan.clone(),
-                made: made.clone(),
-                latest: None,
+                memory: Memory { made: made.clone(), ..Memory::default() },
             };
             let at = base + Duration::from_secs(number * history.luck.below(200));
             let machine = Machine::begin(start.clone(), history.now());
@@ -187,12 +186,12 @@ impl History {
     fn turn(&mut self, which: usize) {
         let now = self.now();
         match self.rotators[which].machine.next(now, &mut self.chance) {
-            Next::Wait(until) => {
+            machine::Next::Wait(until) => {
                 self.rotators[which].at = until;
                 self.rotators[which].hot = false;
             }
-            Next::End(end) => self.ended(which, end),
-            Next::Do(effect) => {
+            machine::Next::End(end) => self.ended(which, end),
+            machine::Next::Do(effect) => {
                 if self.dies(which) {
                     return;
                 }
@@ -245,7 +244,7 @@ impl History {
         match end {
             End::Ended(_) => rotator.end = Some(end),
             _ if rotator.runs == 0 => rotator.end = Some(end),
-            End::AwaitingApproval(id) => {
+            End::Awaiting(Unapproved(id)) => {
                 self.start_again(which, Duration::from_secs(60));
                 let no = self.luck.percent(10);
                 let now = Now { instant: self.rotators[which].at, date: self.world.date(self.base) };
@@ -264,8 +263,8 @@ impl History {
         let failed = Outcome::Failed("no answer".to_owned());
         match (self.luck.below(3), effect) {
             (0, _) => {}
-            (1, Effect::Create { value, .. }) => self.later(Late::Create(value.clone(), Maker::Tool)),
-            (1, Effect::Revoke { id, .. }) => self.later(Late::Revoke(id.clone())),
+            (1, Effect::Call(Call::Create { value, .. })) => self.later(Late::Create(value.clone(), Maker::Tool)),
+            (1, Effect::Call(Call::Revoke { id, .. })) => self.later(Late::Revoke(id.clone())),
             _ => {
                 self.perform(which, effect);
             }
@@ -285,16 +284,16 @@ impl History {
             Effect::ReadFile => Outcome::File(self.world.file().clone()),
             Effect::Deploy(deploy) => self.deploy(deploy),
             Effect::Prove { value, host } => self.world.prove(value, *host),
-            Effect::List { with } => {
+            Effect::Call(Call::List { with }) => {
                 self.rotators[which].listed = self.world.active().count();
                 self.world.list(with, self.base)
             }
-            Effect::Create { value, with: _ } => self.create(which, value),
-            Effect::Revoke { id, with: _ } => self.revoke(which, id),
+            Effect::Call(Call::Create { value, with: _ }) => Outcome::Answer(self.create(which, value)),
+            Effect::Call(Call::Revoke { id, with: _ }) => Outcome::Answer(self.revoke(which, id)),
             Effect::Look { also } => Outcome::Seen(self.sidecars.iter().filter_map(|one| one.sighting(&self.world, also)).collect()),
-            Effect::AskMembers { members, id } => {
+            Effect::AskMembers { members } => {
                 for sidecar in self.sidecars.iter_mut().filter(|one| members.contains(&one.name)) {
-                    sidecar.prove(&self.world, id);
+                    sidecar.prove(&self.world);
                 }
                 Outcome::Done
             }
@@ -310,15 +309,15 @@ impl History {
         Outcome::Done
     }
 
-    fn deploy(&mut self, deploy: &Deploy) -> Outcome {
+    fn deploy(&mut self, deploy: &Deploy<Secrets>) -> Outcome {
         if !self.world.file().has_exactly(&deploy.expect) {
             return Outcome::Moved;
         }
-        self.world.write(deploy.items.iter().map(written).collect(), Some(deploy.revision.clone()));
+        self.world.write(deploy.items.iter().map(Item::delivered).collect(), Some(deploy.revision.clone()));
         Outcome::Done
     }
 
-    fn create(&mut self, which: usize, value: &ApiSecret) -> Outcome {
+    fn create(&mut self, which: usize, value: &ApiSecret) -> Answer {
         let on_disk = self.rotators[which].disk.as_ref().is_some_and(|journal| match &journal.state {
             State::Create(creation) => creation.value.same_as(value),
             _ => false,
@@ -328,18 +327,18 @@ impl History {
         self.world.create(value, Maker::Tool, &mut self.luck, self.base)
     }
 
-    fn revoke(&mut self, which: usize, id: &SecretId) -> Outcome {
+    fn revoke(&mut self, which: usize, id: &SecretId) -> Answer {
         let on_disk = self.rotators[which].disk.as_ref().is_some_and(|journal| match &journal.state {
             State::Revoke(change) => change.goes.id() == Some(id),
             _ => false,
         });
         assert!(on_disk, "a secret is revoked and the journal does not say so");
         self.check_may_revoke(which, id);
-        let outcome = self.world.revoke(id, &mut self.luck);
-        if matches!(outcome, Outcome::Revoked) {
+        let answer = self.world.revoke(id, &mut self.luck);
+        if matches!(answer, Answer::Revoked) {
             self.check_revoked(id);
         }
-        outcome
+        answer
     }
 
     /// Never the last one, never a kept one, never a stranger's or an owner's without leave.
@@ -347,7 +346,7 @@ impl History {
         let journal = self.rotators[which].machine.journal();
         let Some(secret) = self.world.active().find(|secret| secret.id == *id) else { return };
         assert!(self.world.active().count() > 1, "the last secret is revoked");
-        let emergency = match &journal.plan.mode {
+        let emergency = match &journal.plan.task.mode {
             Mode::Emergency(emergency) => Some(emergency),
             Mode::Rotate | Mode::Drill => None,
         };
@@ -355,10 +354,11 @@ impl History {
         let kept = self.world.file().find(&secret.value).is_some_and(|item| item.label.keep == Keep::Yes);
         assert!(!kept || named, "a kept secret is revoked");
         assert!(secret.maker != Maker::Stranger || emergency.is_some(), "a stranger's secret is revoked");
-        let unapproved = journal.plan.approve == Approve::First && secret.maker == Maker::Owner && !journal.approved.contains(id);
+        let unapproved =
+            journal.plan.task.approve == Approve::First && secret.maker == Maker::Owner && !journal.memory.approved.contains(id);
         assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
         // What happens between the last look and the revoke is no fault.
-        let within = journal.plan.soak.saturating_sub(Duration::from_secs(3));
+        let within = journal.plan.task.soak.saturating_sub(Duration::from_secs(3));
         let user =
             self.sidecars.iter().find(|one| journal.members.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
         assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
@@ -376,7 +376,7 @@ impl History {
 
     /// After a leak the deadline goes before the sidecars.
     fn hasty(&self) -> bool {
-        matches!(self.rotators[0].start.plan.mode, Mode::Emergency(_))
+        matches!(self.rotators[0].start.plan.task.mode, Mode::Emergency(_))
     }
 
     /// No sidecar that serves and is listed is without a secret that every host accepts.
@@ -424,7 +424,7 @@ impl History {
 
     fn revoke_like_a_stranger(&mut self, maker: Maker) {
         let Some(secret) = self.world.active().find(|secret| secret.maker == maker).cloned() else { return };
-        if matches!(self.world.revoke(&secret.id, &mut self.luck), Outcome::Revoked) {
+        if matches!(self.world.revoke(&secret.id, &mut self.luck), Answer::Revoked) {
             // Only what somebody may be using.
             self.harmed |= self.world.versions.iter().any(|version| version.file.find(&secret.value).is_some());
         }

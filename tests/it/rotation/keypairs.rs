@@ -11,16 +11,16 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 use vonage_sidecar::credentials::{Keep, Label};
 use vonage_sidecar::jwt::{SigningKey, generate};
+use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::evidence::{Answer, Held, Listing, Look, Sighting, Trust};
-use vonage_sidecar::rotation::journal::Kept;
-use vonage_sidecar::rotation::keypair::effect::{Deploy, Effect, Outcome};
-use vonage_sidecar::rotation::keypair::halt::{End, Ending, Parked};
-use vonage_sidecar::rotation::keypair::journal::{Fact, Journal};
-use vonage_sidecar::rotation::keypair::machine::{Machine, Next};
-use vonage_sidecar::rotation::keypair::plan::{Plan, Window};
-use vonage_sidecar::rotation::keypair::{Chance, Delivered, File};
-use vonage_sidecar::rotation::machine::Now;
+use vonage_sidecar::rotation::halt::Parked;
+use vonage_sidecar::rotation::keypair::fact::Fact;
+use vonage_sidecar::rotation::keypair::halt::Ending;
+use vonage_sidecar::rotation::keypair::task::{Task, Window};
+use vonage_sidecar::rotation::keypair::{self, Call, Chance, Effect, End, File, Journal, KeyPairs, Machine, Memory, Outcome, Plan, Start};
+use vonage_sidecar::rotation::machine::{Next, Now, State as _};
 use vonage_sidecar::rotation::plan::Fleet;
+use vonage_sidecar::rotation::{self, Delivered};
 use vonage_sidecar::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 
 use super::luck::Luck;
@@ -37,9 +37,8 @@ static KEYS: LazyLock<Vec<SigningKey>> =
 
 fn plan(window: Window) -> Plan {
     Plan {
-        application: ApplicationId::parse("app-1").unwrap(),
         account: ApiKey::parse("abcd1234").unwrap(),
-        window,
+        task: Task { application: ApplicationId::parse("app-1").unwrap(), window },
         fleet: Fleet::Watched { expect: 1 },
         prove_times: 3,
         prove_for: Duration::from_secs(4),
@@ -119,7 +118,7 @@ impl World {
     }
 
     fn try_keys(&mut self, which: usize) {
-        let keys: Vec<SigningKey> = self.file_of(&self.sidecars[which]).keys.iter().map(|held| held.value.clone()).collect();
+        let keys: Vec<SigningKey> = self.file_of(&self.sidecars[which]).keys.items.iter().map(|held| held.value.clone()).collect();
         for key in keys {
             let accepted = self.accepts(&key);
             let now = self.now;
@@ -130,7 +129,7 @@ impl World {
 
     fn look(&self, sidecar: &Sidecar) -> Look {
         let file = self.file_of(sidecar);
-        let held = |key: &Delivered| {
+        let held = |key: &Delivered<SigningKey>| {
             let last = sidecar.tried.iter().find(|(other, ..)| other.same_as(&key.value));
             Held {
                 id: key.label.id.clone(),
@@ -143,8 +142,8 @@ impl World {
         Look {
             boot_id: String::new(),
             uptime: self.now - sidecar.booted,
-            revision: file.revision.clone(),
-            secrets: file.keys.iter().map(held).collect(),
+            revision: file.keys.revision.clone(),
+            secrets: file.keys.items.iter().map(held).collect(),
             client_tokens: 2,
         }
     }
@@ -152,13 +151,13 @@ impl World {
     /// Nobody is cut off.
     fn check(&self) {
         for sidecar in &self.sidecars {
-            let holds = self.file_of(sidecar).keys.iter().any(|held| held.value.same_as(self.in_force()));
+            let holds = self.file_of(sidecar).keys.items.iter().any(|held| held.value.same_as(self.in_force()));
             assert!(holds, "{} does not hold the key in force", sidecar.name);
         }
     }
 }
 
-fn delivered(key: &SigningKey, id: Option<SecretId>) -> Delivered {
+fn delivered(key: &SigningKey, id: Option<SecretId>) -> Delivered<SigningKey> {
     Delivered { value: key.clone(), label: Label { id, created_at: None, keep: Keep::No, note: None } }
 }
 
@@ -181,9 +180,8 @@ impl History {
             keys.insert(0, delivered(&SPARE, None));
         }
         let file = File {
-            keys,
+            keys: rotation::File { items: keys, revision: None },
             secrets: vec![ApiSecret::parse("Secret1Value").unwrap(), ApiSecret::parse("Other1Value").unwrap()],
-            revision: None,
         };
         let fleet = 1 + luck.place(4);
         let sidecar = |number: usize, luck: &mut Luck| Sidecar {
@@ -203,9 +201,8 @@ impl History {
             unknown_member: json!({ "kept": [1, 2.5, null] }),
         };
         let window = if luck.once_in(3) { Window::Daily { from: 500, to: 360 } } else { Window::Now };
-        let disk = Machine::begin(Revision::parse("rotation").unwrap(), plan(window), Now { instant: now, date: date(base, now) })
-            .journal()
-            .clone();
+        let start = Start { rotation: Revision::parse("rotation").unwrap(), plan: plan(window), memory: Memory::default() };
+        let disk = Machine::begin(start, Now { instant: now, date: date(base, now) }).journal().clone();
         let troubled = !luck.once_in(4);
         Self { world, luck, base, disk, troubled, crashes: 0 }
     }
@@ -250,17 +247,15 @@ impl History {
                 self.disk = if self.luck.once_in(40) { Journal::parse(&journal.to_text()).unwrap() } else { journal.clone() };
                 Outcome::Done
             }
-            Effect::PutKey { resource, key, .. } => self.put(resource, key, fails),
+            Effect::Call(Call::PutKey { resource, key, .. }) => self.put(resource, key, fails),
             Effect::Deploy(deploy) => self.deploy(deploy, fails),
             _ if fails => failed(),
             Effect::TrySinks | Effect::Report(_) => Outcome::Done,
             Effect::ReadFile => Outcome::File(self.world.file().clone()),
-            Effect::ReadApplication { with } if with.same_as(&ApiSecret::parse("Secret1Value").unwrap()) && self.luck.once_in(5) => {
-                Outcome::Denied
-            }
-            Effect::ReadApplication { .. } => Outcome::Resource(self.world.resource()),
-            Effect::Prove { key, .. } => {
-                if self.world.accepts(key) {
+            Effect::Call(Call::ReadApplication { with }) if with.equals(b"Secret1Value") && self.luck.once_in(5) => Outcome::Denied,
+            Effect::Call(Call::ReadApplication { .. }) => self.resource(),
+            Effect::Prove { value, .. } => {
+                if self.world.accepts(value) {
                     Outcome::Accepted
                 } else {
                     Outcome::Refused
@@ -285,6 +280,10 @@ impl History {
         }
     }
 
+    fn resource(&self) -> Outcome {
+        Outcome::Answer(keypair::Answer::Resource(self.world.resource()))
+    }
+
     fn put(&mut self, resource: &Value, key: &SigningKey, fails: bool) -> Outcome {
         assert_eq!(resource["other"], self.world.unknown_member, "the rest is put back as it was");
         let lost = Outcome::Failed("lost".to_owned());
@@ -297,16 +296,17 @@ impl History {
             }
             (fails, _) => {
                 self.world.put(key);
-                if fails { lost } else { Outcome::Resource(self.world.resource()) }
+                if fails { lost } else { self.resource() }
             }
         }
     }
 
-    fn deploy(&mut self, deploy: &Deploy, fails: bool) -> Outcome {
-        assert!(self.world.file().has_exactly(&deploy.expect.iter().collect::<Vec<_>>()), "nobody else writes here");
+    fn deploy(&mut self, deploy: &Deploy<KeyPairs>, fails: bool) -> Outcome {
+        assert!(self.world.file().keys.has_exactly(&deploy.expect), "nobody else writes here");
         if !fails || self.luck.once_in(2) {
-            let keys = deploy.keys.iter().map(|key| Delivered { value: key.value.clone(), label: key.label() }).collect();
-            let file = File { keys, secrets: self.world.file().secrets.clone(), revision: Some(deploy.revision.clone()) };
+            let items = deploy.items.iter().map(|key| Delivered { value: key.value.clone(), label: key.label() }).collect();
+            let keys = rotation::File { items, revision: Some(deploy.revision.clone()) };
+            let file = File { keys, secrets: self.world.file().secrets.clone() };
             self.world.versions.push((self.world.now, file));
         }
         if fails { Outcome::Failed("lost".to_owned()) } else { Outcome::Done }
@@ -320,7 +320,7 @@ impl History {
             if abort_at.is_some_and(|at| at <= steps) {
                 *abort_at = None;
                 // Refused when it is too late, and then it goes on.
-                let _refused = machine.abort(self.now());
+                let _refused = machine.abort(self.now(), chance);
             }
             match machine.next(self.now(), chance) {
                 Next::End(end) => return Some(end),
@@ -350,7 +350,7 @@ impl History {
         for _ in 0..400 {
             match self.process(&mut chance, &mut abort_at) {
                 Some(End::Ended(ending)) => return (self.is_settled(ending), self.crashes),
-                Some(End::Parked(Parked::Failing { .. } | Parked::NotAccepted | Parked::NotFollowed(_))) | None => {
+                Some(End::Parked(Parked::Failing { .. } | Parked::NotAccepted(_) | Parked::NotConverged { .. })) | None => {
                     let later = self.world.now + self.luck.span(Duration::from_secs(30));
                     self.pass(later);
                 }
@@ -366,11 +366,11 @@ impl History {
         let file = self.world.file();
         let old = self.world.in_force().same_as(&KEYS[0]);
         assert_eq!(old, ending == Ending::Aborted);
-        assert!(file.keys.iter().any(|held| held.value.same_as(self.world.in_force())));
+        assert!(file.keys.items.iter().any(|held| held.value.same_as(self.world.in_force())));
         if self.world.versions.len() > 1 {
-            assert_eq!(file.keys.len(), 1);
+            assert_eq!(file.keys.items.len(), 1);
         }
-        let window = self.disk.plan.window;
+        let window = self.disk.plan.task.window;
         for (at, key) in self.world.public.iter().skip(1).filter(|(_, key)| !key.same_as(&KEYS[0])) {
             let begun = at.checked_sub(LATE).unwrap();
             assert!(window.is_open(date(self.base, *at)) || window.is_open(date(self.base, begun)), "{key:?} outside the window");

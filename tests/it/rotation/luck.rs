@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vonage_sidecar::rotation::machine::Chance;
+use vonage_sidecar::rotation::secrets::Chance;
 use vonage_sidecar::secret::{ApiSecret, Revision};
 
 /// A stream of numbers.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use vonage_sidecar::rotation::halt::End;
+use vonage_sidecar::rotation::secrets::End;
 
 use super::history::{History, Telling};
 

@@ -6,10 +6,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use vonage_sidecar::credentials::{Keep, Label};
-use vonage_sidecar::rotation::effect::{Listed, Outcome};
-use vonage_sidecar::rotation::{Delivered, File, Item};
+use vonage_sidecar::rotation::secrets::{Answer, Delivered, File, Outcome};
 use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
 use vonage_sidecar::vonage::hosts::Host;
+use vonage_sidecar::vonage::management::Listed;
 
 use super::luck::Luck;
 
@@ -127,7 +127,7 @@ impl World {
         if !self.takes(with) {
             return Outcome::Denied;
         }
-        Outcome::Listed(self.active().map(|secret| self.listed(secret, base)).collect())
+        Outcome::Answer(Answer::Listed(self.active().map(|secret| self.listed(secret, base)).collect()))
     }
 
     /// Dates have whole seconds.
@@ -137,12 +137,12 @@ impl World {
         Listed { id: secret.id.clone(), created_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(date.as_secs())) }
     }
 
-    pub fn create(&mut self, value: &ApiSecret, maker: Maker, luck: &mut Luck, base: Instant) -> Outcome {
+    pub fn create(&mut self, value: &ApiSecret, maker: Maker, luck: &mut Luck, base: Instant) -> Answer {
         if self.active().count() >= 2 {
-            return Outcome::Full;
+            return Answer::Full;
         }
         if self.secrets.iter().any(|secret| secret.value.same_as(value)) {
-            return Outcome::Invalid("used before".to_owned());
+            return Answer::Invalid("used before".to_owned());
         }
         self.ids += 1;
         let id = SecretId::parse(&format!("{}", self.ids)).unwrap();
@@ -150,19 +150,19 @@ impl World {
         let secret = Secret { value: value.clone(), id, made: self.now, maker, known, refused: None };
         let listed = self.listed(&secret, base);
         self.secrets.push(secret);
-        Outcome::Created(listed)
+        Answer::Created(listed)
     }
 
-    pub fn revoke(&mut self, id: &SecretId, luck: &mut Luck) -> Outcome {
+    pub fn revoke(&mut self, id: &SecretId, luck: &mut Luck) -> Answer {
         if !self.active().any(|secret| secret.id == *id) {
-            return Outcome::NoSuchId;
+            return Answer::NoSuchId;
         }
         if self.active().count() < 2 {
-            return Outcome::LastSecret;
+            return Answer::LastSecret;
         }
         let refused = [self.now + luck.span(self.lag), self.now + luck.span(self.lag)];
         self.secrets.iter_mut().find(|secret| secret.id == *id).unwrap().refused = Some(refused);
-        Outcome::Revoked
+        Answer::Revoked
     }
 
     /// What was due by now happens. Returns the ids that were revoked by it.
@@ -174,7 +174,7 @@ impl World {
                     self.create(&value, maker, luck, base);
                 }
                 Late::Revoke(id) => {
-                    if matches!(self.revoke(&id, luck), Outcome::Revoked) {
+                    if matches!(self.revoke(&id, luck), Answer::Revoked) {
                         revoked.push(id);
                     }
                 }
@@ -187,10 +187,4 @@ impl World {
 /// An item as the file has it.
 pub fn delivered(value: &ApiSecret, id: Option<&SecretId>, keep: Keep) -> Delivered {
     Delivered { value: value.clone(), label: Label { id: id.cloned(), created_at: None, keep, note: None } }
-}
-
-/// What a deploy makes of an item.
-pub fn written(item: &Item) -> Delivered {
-    let label = Label { id: Some(item.id.clone()), created_at: item.created_at, keep: item.keep, note: item.note.clone() };
-    Delivered { value: item.value.clone(), label }
 }

@@ -1,42 +1,18 @@
-//! What the rotation of a key pair is asked to do, and how patient it is. Kept in its journal.
+//! What the rotation of a key pair is asked, beside what every rotation is.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::rotation::journal::span;
-use crate::rotation::plan::Fleet;
-use crate::secret::{ApiKey, ApplicationId};
+use crate::secret::ApplicationId;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct Task {
     /// The application.
     pub application: ApplicationId,
-    /// The account that it belongs to.
-    pub account: ApiKey,
     /// When the public key may be replaced.
     pub window: Window,
-    /// Whose evidence counts.
-    pub fleet: Fleet,
-    /// How many acceptances in a row prove the new key, at each host.
-    pub prove_times: u32,
-    /// From the first of them to the last.
-    #[serde(with = "span")]
-    pub prove_for: Duration,
-    /// How much older than the file of today the file of a sidecar may be that starts now. Both keys are in the file
-    /// for at least as long before the public key is replaced.
-    #[serde(with = "span")]
-    pub overlap: Duration,
-    /// From one look to the next.
-    #[serde(with = "span")]
-    pub poll: Duration,
-    /// How long what fails is tried again.
-    #[serde(with = "span")]
-    pub give_up: Duration,
-    /// How long the provider, or a sidecar, may take to come to what is expected of it.
-    #[serde(with = "span")]
-    pub patience: Duration,
 }
 
 /// When tokens that clients of apps have may end.
@@ -78,6 +54,17 @@ fn minute(text: &str) -> Result<u16, NoWindow> {
     Ok(digits(hour, 24)? * 60 + digits(minute, 60)?)
 }
 
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Now => f.write_str("now"),
+            Self::Daily { from, to } => {
+                write!(f, "the window opens at {:02}:{:02} and closes at {:02}:{:02} UTC", from / 60, from % 60, to / 60, to % 60)
+            }
+        }
+    }
+}
+
 impl Window {
     /// Whether it is open.
     pub fn is_open(self, date: SystemTime) -> bool {
@@ -91,16 +78,10 @@ impl Window {
     }
 }
 
-impl Plan {
-    /// From one acceptance to the next.
-    pub(super) fn pace(&self) -> Duration {
-        let times = self.prove_times.max(1);
-        self.prove_for.checked_div(times.saturating_sub(1).max(1)).unwrap_or(self.prove_for).max(Duration::from_millis(50))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -5,22 +5,16 @@
 
 use std::time::Duration;
 
-use super::Chance;
-use super::seen::{Revoking, Verdict};
+use super::halt::{Ending, Stuck, Unapproved};
 use super::state::{Change, Goes, State, Then};
-use super::steps::{Move, Need, View, go, milliseconds, stuck};
+use super::steps::{Move, Need, View, go, listed, stuck};
+use super::task::{Approve, Mode};
+use super::{Call, Chance, Effect, End, Fact, File, Item, Kind as _, Revoking, Secrets};
 use crate::credentials::Keep;
-use crate::rotation::effect::{Deploy, Effect};
 use crate::rotation::evidence::{Gate, Must, Question};
-use crate::rotation::halt::{End, Ending, Parked, Stuck};
-use crate::rotation::journal::Fact;
-use crate::rotation::plan::{Approve, Fleet, Mode};
-use crate::rotation::{File, Item};
-use crate::secret::{Revision, SecretId};
-use crate::vonage::probe::PROVING;
-
-/// Sidecars are asked to try a secret no more often than this.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+use crate::rotation::halt::Amiss;
+use crate::rotation::machine::{Rest, Verdict, milliseconds};
+use crate::secret::{ApiSecret, Revision, SecretId};
 
 /// Where a change begins: what no sidecar has needs no leave of theirs.
 pub(super) fn begin(change: Change) -> State {
@@ -37,28 +31,24 @@ pub(super) fn deploy(view: &View<'_>, change: &Change) -> Need<Move> {
     if is_deployed(file, change) {
         return Ok(go(State::Converge(change.clone()), vec![Fact::Deployed { revision: change.revision.clone() }]));
     }
-    let known = file.has_exactly(&change.before) || file.has_exactly(change.values_between());
-    write(view, file, known, change.items_between(), change.revision.clone())
+    write(view, file, change, change.items_between(), change.revision.clone())
 }
 
-/// Writes what is not there yet, over what is known. Once written, what is there is as written or somebody else's.
-fn write(view: &View<'_>, file: &File, known: bool, items: Vec<Item>, revision: Revision) -> Need<Move> {
-    if !known || view.seen.deployed.is_some() {
-        return Err(stuck(Stuck::Overwritten));
-    }
-    let expect = file.items.iter().map(|item| item.value.clone()).collect();
-    // What the owner wrote beside a value since is the owner's.
+/// What the owner wrote beside a value since is the owner's.
+fn write(view: &View<'_>, file: &File, change: &Change, items: Vec<Item>, revision: Revision) -> Need<Move> {
     let with_label = |item: Item| match file.find(&item.value) {
         Some(found) => Item { keep: found.label.keep, note: found.label.note.clone(), ..item },
         None => item,
     };
-    Ok(Move::Do(Effect::Deploy(Deploy { expect, items: items.into_iter().map(with_label).collect(), revision })))
+    let before: Vec<&ApiSecret> = change.before.iter().collect();
+    let between: Vec<&ApiSecret> = change.values_between().collect();
+    view.write(file, [&before, &between], items.into_iter().map(with_label).collect(), revision)
 }
 
 /// Every sidecar has the file and had the secret that stays accepted.
 pub(super) fn converge(view: &View<'_>, change: &Change) -> Need<Move> {
     as_deployed(view, change)?;
-    let next = |facts| match (&change.goes, &view.journal.plan.mode) {
+    let next = |facts| match (&change.goes, &view.journal.plan.task.mode) {
         (Goes::Nothing, _) => go(finish(change), facts),
         (_, Mode::Emergency(_)) => go(State::Revoke(change.clone()), facts),
         (_, Mode::Rotate | Mode::Drill) => go(State::Soak(change.clone()), facts),
@@ -67,7 +57,7 @@ pub(super) fn converge(view: &View<'_>, change: &Change) -> Need<Move> {
         (Ok(members), _) => Ok(next(vec![Fact::Converged { members }])),
         (Err(_), Some(left)) if left.is_zero() => Ok(next(vec![Fact::LeftBehind { members: behind(view, change) }])),
         // After a leak nothing but the deadline ends the waiting.
-        (Err(Move::Over(_)), Some(left)) => Ok(Move::Rest(view.journal.plan.poll.min(left))),
+        (Err(Move::Over(end)), Some(left)) => Ok(Move::Rest(Rest { span: view.journal.plan.poll.min(left), on: end.waits_for() })),
         (Err(first), _) => Err(first),
     }
 }
@@ -79,7 +69,7 @@ pub(super) fn soak(view: &View<'_>, change: &Change) -> Need<Move> {
     let members = gate(view, change, Soak::Yes)?;
     let left = shortest_soak(view).saturating_sub(view.waited());
     if !left.is_zero() {
-        return Ok(Move::Rest(left.min(view.journal.plan.poll)));
+        return Ok(Move::rest(left.min(view.journal.plan.poll)));
     }
     approved(view, change)?;
     Ok(go(State::Revoke(change.clone()), vec![Fact::Quiet { members }]))
@@ -92,13 +82,13 @@ pub(super) fn revoke(view: &View<'_>, change: &Change) -> Need<Move> {
     if view.everywhere(&change.stays.value)? == Verdict::Refused {
         return view.patient(stuck(Stuck::SurvivorRefused));
     }
-    let listed = view.listed(&change.stays.value)?;
+    let listed = listed(view, &change.stays.value)?;
     let is_listed = |id: &SecretId| listed.iter().any(|one| one.id == *id);
     if !is_listed(&change.stays.id) {
         return Err(stuck(Stuck::Vanished(change.stays.id.clone())));
     }
     let gone = || Ok(go(State::Tidy(change.clone()), vec![Fact::Revoked { id: id.clone() }]));
-    match view.seen.revoked {
+    match view.seen.learnt.revoked {
         Some(Revoking::LastSecret) => return Err(stuck(Stuck::LastSecret)),
         Some(Revoking::Gone) => return gone(),
         None if !is_listed(id) => return gone(),
@@ -107,7 +97,7 @@ pub(super) fn revoke(view: &View<'_>, change: &Change) -> Need<Move> {
     if deadline(view).is_none() {
         gate(view, change, Soak::Yes)?;
     }
-    Ok(Move::Do(Effect::Revoke { id: id.clone(), with: change.stays.value.clone() }))
+    Ok(Move::Do(Effect::Call(Call::Revoke { id: id.clone(), with: change.stays.value.clone() })))
 }
 
 /// The file gets what stays, alone.
@@ -117,8 +107,7 @@ pub(super) fn tidy(view: &View<'_>, change: &Change, chance: &mut dyn Chance) ->
     if never_there || file.has_exactly(change.values_after()) {
         return Ok(go(State::Verify(change.clone()), vec![Fact::Tidied]));
     }
-    let known = file.has_exactly(&change.before) || file.has_exactly(change.values_between());
-    write(view, file, known, change.items_after(), chance.revision())
+    write(view, file, change, change.items_after(), chance.revision())
 }
 
 /// The one is accepted and the other refused, at every host; a revoke takes a while to be known everywhere.
@@ -130,11 +119,12 @@ pub(super) fn verify(view: &View<'_>, change: &Change) -> Need<Move> {
     if let (Some(value), Some(id)) = (change.goes.value(), change.goes.id()) {
         if view.anywhere(value)? == Verdict::Accepted {
             let plan = &view.journal.plan;
-            let still = view.waited() >= plan.revoke_lag;
-            return Err(if still { stuck(Stuck::StillAccepted(id.clone())) } else { Move::Rest(plan.poll) });
+            let still = view.waited() >= plan.task.revoke_lag;
+            return Err(if still { stuck(Stuck::StillAccepted(id.clone())) } else { Move::rest(plan.poll) });
         }
-        for (host, row) in PROVING.into_iter().filter_map(|host| Some((host, view.seen.row(value, host)?))) {
-            facts.push(Fact::refused(host, milliseconds(row.first.saturating_duration_since(view.entered))));
+        for (host, row) in Secrets::PROVING.iter().filter_map(|host| Some((host, view.seen.row(value, *host)?))) {
+            let after_ms = milliseconds(row.first.saturating_duration_since(view.entered));
+            facts.push(Fact::Refused { host: host.to_string(), after_ms });
         }
     }
     Ok(go(finish(change), facts))
@@ -149,7 +139,7 @@ fn finish(change: &Change) -> State {
 }
 
 fn is_deployed(file: &File, change: &Change) -> bool {
-    file.revision.as_ref() == Some(&change.revision) && file.has_exactly(change.values_between())
+    file.is_deployed(&change.revision, change.values_between())
 }
 
 /// The file is read back at every look. What no sidecar has is not in it and has no say.
@@ -159,13 +149,13 @@ fn as_deployed(view: &View<'_>, change: &Change) -> Need<()> {
     }
     let file = view.file()?;
     not_kept(view, change, file)?;
-    if is_deployed(file, change) { Ok(()) } else { Err(stuck(Stuck::Overwritten)) }
+    if is_deployed(file, change) { Ok(()) } else { Err(Move::stuck(Amiss::Overwritten)) }
 }
 
 /// The owner may have marked the one that goes since; a leak that is named overrides it.
 fn not_kept(view: &View<'_>, change: &Change, file: &File) -> Need<()> {
     let Goes::Used(item) = &change.goes else { return Ok(()) };
-    let named = match &view.journal.plan.mode {
+    let named = match &view.journal.plan.task.mode {
         Mode::Emergency(emergency) => emergency.leaked.as_ref() == Some(&item.id),
         Mode::Rotate | Mode::Drill => false,
     };
@@ -181,76 +171,37 @@ enum Soak {
 }
 
 fn shortest_soak(view: &View<'_>) -> Duration {
-    view.journal.plan.soak.max(view.journal.plan.overlap)
+    view.journal.plan.task.soak.max(view.journal.plan.overlap)
 }
 
 /// The leave of every sidecar, and how many they are; none without a fleet, or when no sidecar has what goes.
 fn gate(view: &View<'_>, change: &Change, soak: Soak) -> Need<Option<usize>> {
     let plan = &view.journal.plan;
-    let (Fleet::Watched { expect }, Goes::Used(_) | Goes::Nothing) = (&plan.fleet, &change.goes) else { return Ok(None) };
-    if view.seen.sidecars.is_none() {
-        return Err(Move::Do(Effect::Look { also: view.watch.names() }));
-    }
-    let otherwise = match view.watch.gate(&question(change, *expect, soak, plan.soak), view.now) {
-        Gate::Open(members) => return Ok(Some(members)),
-        Gate::WithoutIds(name) => return Err(stuck(Stuck::NoIds(name))),
-        Gate::Nobody if view.waited() >= plan.give_up => return Err(stuck(Stuck::NoEvidence)),
-        Gate::Nobody => return Err(Move::Rest(plan.poll)),
-        Gate::TooFew(seen) => Parked::TooFew { seen, expect: *expect },
-        Gate::Shut { on, ask } => {
-            let lately = view.seen.asked.is_some_and(|at| view.now.saturating_duration_since(at) < ASK_AGAIN);
-            if !ask.is_empty() && !lately {
-                return Err(Move::Do(Effect::AskMembers { members: ask, id: change.stays.id.clone() }));
-            }
-            Parked::NotConverged(on)
-        }
-    };
     let limit = plan.patience + if soak == Soak::Yes { shortest_soak(view) } else { Duration::ZERO };
-    Err(if view.waited() < limit { Move::Rest(plan.poll) } else { Move::Over(End::Parked(otherwise)) })
-}
-
-/// Who or what keeps the gate shut, in words.
-pub(super) fn waits_for(view: &View<'_>) -> Vec<String> {
-    let (change, soak) = match &view.journal.state {
-        State::Converge(change) => (change, Soak::No),
-        State::Soak(change) | State::Revoke(change) => (change, Soak::Yes),
-        State::Check
-        | State::Create(_)
-        | State::Prove(_)
-        | State::Deploy(_)
-        | State::Tidy(_)
-        | State::Verify(_)
-        | State::Report { .. }
-        | State::Ended { .. } => return Vec::new(),
-    };
-    let plan = &view.journal.plan;
-    let Fleet::Watched { expect } = plan.fleet else { return Vec::new() };
-    match view.watch.gate(&question(change, expect, soak, plan.soak), view.now) {
-        Gate::Shut { on, ask: _ } => on.iter().map(ToString::to_string).collect(),
-        Gate::TooFew(seen) => vec![Parked::TooFew { seen, expect }.to_string()],
-        Gate::Nobody => vec![Stuck::NoEvidence.to_string()],
-        Gate::WithoutIds(_) | Gate::Open(_) => Vec::new(),
+    match change.goes {
+        Goes::Used(_) | Goes::Nothing => view.gate(&question(change, soak, plan.task.soak), limit),
+        Goes::Unused(_) | Goes::Unknown(_) => Ok(None),
     }
 }
 
-fn question(change: &Change, expect: usize, soak: Soak, span: Duration) -> Question<'_> {
+fn question(change: &Change, soak: Soak, span: Duration) -> Question<'_> {
     let goes = match soak {
         Soak::Yes => change.goes.id().map(|id| (id, span)),
         Soak::No => None,
     };
-    Question { revision: &change.revision, stays: &change.stays.id, must: Must::Accept, goes, expect }
+    Question { revision: &change.revision, stays: &change.stays.id, must: Must::Accept, goes }
 }
 
 /// After a leak: what is left of the time that sidecars have to follow.
 fn deadline(view: &View<'_>) -> Option<Duration> {
-    match &view.journal.plan.mode {
+    match &view.journal.plan.task.mode {
         Mode::Emergency(emergency) => Some(emergency.deadline.saturating_sub(view.waited())),
         Mode::Rotate | Mode::Drill => None,
     }
 }
 
 fn behind(view: &View<'_>, change: &Change) -> Vec<String> {
-    match view.watch.gate(&question(change, 0, Soak::No, Duration::ZERO), view.now) {
+    match view.watch.gate(&question(change, Soak::No, Duration::ZERO), 0, view.now.instant) {
         Gate::Shut { on, ask: _ } => on.into_iter().map(|one| one.name).collect(),
         Gate::WithoutIds(name) => vec![name],
         Gate::Open(_) | Gate::Nobody | Gate::TooFew(_) => Vec::new(),
@@ -260,10 +211,10 @@ fn behind(view: &View<'_>, change: &Change) -> Vec<String> {
 /// A secret that this tool did not make may have users that no sidecar serves: a person decides.
 fn approved(view: &View<'_>, change: &Change) -> Need<()> {
     let (Some(id), false) = (change.goes.id(), change.then == Then::Finish(Ending::Aborted)) else { return Ok(()) };
-    let needed = match view.journal.plan.approve {
-        Approve::First => !view.journal.made.contains(id),
+    let needed = match view.journal.plan.task.approve {
+        Approve::First => !view.journal.memory.made.contains(id),
         Approve::Always => true,
         Approve::Never => false,
     };
-    if needed && !view.journal.approved.contains(id) { Err(Move::Over(End::AwaitingApproval(id.clone()))) } else { Ok(()) }
+    if needed && !view.journal.memory.approved.contains(id) { Err(Move::Over(End::Awaiting(Unapproved(id.clone())))) } else { Ok(()) }
 }

@@ -1,9 +1,90 @@
-//! What happened, in words for people: the lines of the command and of the report.
+//! What happens to a secret, in the journal and in words for people: the lines of the command and of the report.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::Fact;
+use serde::{Deserialize, Serialize};
+
+use super::halt::Ending;
+use crate::secret::{Revision, SecretId};
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The account had so many secrets, of which we hold so many that are accepted.
+    Checked {
+        /// Listed by the provider.
+        listed: usize,
+        /// Held and accepted.
+        live: usize,
+    },
+    /// A value was thought of.
+    Staged,
+    /// The provider made it.
+    Created {
+        /// Its id.
+        id: SecretId,
+    },
+    /// A secret whose creation was never answered proved to be ours.
+    Adopted {
+        /// Its id.
+        id: SecretId,
+    },
+    /// A host accepted it steadily.
+    Proven {
+        /// The host.
+        host: String,
+        /// Milliseconds from the first try to the first acceptance of the row.
+        after_ms: u64,
+    },
+    /// The credentials file was written and read back.
+    Deployed {
+        /// Its mark.
+        revision: Revision,
+    },
+    /// Every sidecar can do without the old secret.
+    Converged {
+        /// So many were asked; none without a fleet.
+        members: Option<usize>,
+    },
+    /// The deadline passed with these behind.
+    LeftBehind {
+        /// Their names.
+        members: Vec<String>,
+    },
+    /// Nobody used the old secret for the soak.
+    Quiet {
+        /// So many were asked; none without a fleet.
+        members: Option<usize>,
+    },
+    /// A sidecar that is gone does not count any more.
+    Dropped {
+        /// Its name.
+        member: String,
+    },
+    /// A secret was revoked.
+    Revoked {
+        /// Its id.
+        id: SecretId,
+    },
+    /// The file has no revoked secret.
+    Tidied,
+    /// A host refuses what was revoked.
+    Refused {
+        /// The host.
+        host: String,
+        /// Milliseconds from the first try to the refusal.
+        after_ms: u64,
+    },
+    /// A person asked to go back.
+    AbortAsked,
+    /// It is over.
+    Ended {
+        /// How.
+        ending: Ending,
+    },
+}
 
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +112,7 @@ impl fmt::Display for Fact {
             Self::Tidied => f.write_str("the credentials file has no revoked secret"),
             Self::Refused { host, after_ms } => write!(f, "{host} refuses the revoked secret, after {}", Took(*after_ms)),
             Self::AbortAsked => f.write_str("a person asked to go back"),
-            Self::Ended { ending } => write!(f, "{}", super::super::halt::End::Ended(*ending)),
+            Self::Ended { ending } => write!(f, "{ending}"),
         }
     }
 }

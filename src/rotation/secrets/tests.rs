@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
+use super::task::{Approve, Mode};
 use super::*;
-use crate::credentials::{Keep, Label};
-use crate::rotation::effect::Listed;
-use crate::rotation::evidence::{Answer, Held, Listing, Look, Sighting, Trust};
-use crate::rotation::halt::{Ending, Stuck};
-use crate::rotation::plan::{Approve, Fleet, Mode};
-use crate::rotation::{Delivered, File};
+use crate::rotation::evidence::{self, Held, Listing, Look, Sighting, Trust};
+use crate::rotation::halt::Parked;
+use crate::rotation::machine::{Next, Now, State as _};
+use crate::rotation::plan::Fleet;
 use crate::secret::ApiKey;
 
 struct Counted(u32);
@@ -28,17 +27,14 @@ impl Chance for Counted {
 fn plan(mode: Mode) -> Plan {
     Plan {
         account: ApiKey::parse("abcd1234").unwrap(),
-        mode,
+        task: Task { mode, approve: Approve::First, soak: Duration::from_secs(30), revoke_lag: Duration::from_secs(120) },
         fleet: Fleet::Watched { expect: 1 },
-        approve: Approve::First,
         prove_times: 3,
         prove_for: Duration::from_secs(10),
-        soak: Duration::from_secs(30),
         overlap: Duration::ZERO,
         poll: Duration::from_secs(10),
         give_up: Duration::from_secs(60),
         patience: Duration::from_secs(600),
-        revoke_lag: Duration::from_secs(120),
     }
 }
 
@@ -60,7 +56,7 @@ struct Calm {
 impl Calm {
     fn new(mode: Mode) -> Self {
         let now = Now { instant: crate::clock::now(), date: SystemTime::UNIX_EPOCH };
-        let start = Start { rotation: Revision::parse("one").unwrap(), plan: plan(mode), made: Vec::new(), latest: None };
+        let start = Start { rotation: Revision::parse("one").unwrap(), plan: plan(mode), memory: Memory::default() };
         let label = Label { id: None, created_at: None, keep: Keep::No, note: None };
         let old = Delivered { value: ApiSecret::parse("OldValue1").unwrap(), label };
         Self {
@@ -95,9 +91,7 @@ impl Calm {
             Effect::Save | Effect::TrySinks | Effect::AskMembers { .. } | Effect::Report(_) => Outcome::Done,
             Effect::ReadFile => Outcome::File(self.file.clone()),
             Effect::Deploy(deploy) => {
-                let item =
-                    |item: &Item| Delivered { value: item.value.clone(), label: Label { id: Some(item.id.clone()), ..Label::default() } };
-                self.file = File { items: deploy.items.iter().map(item).collect(), revision: Some(deploy.revision.clone()) };
+                self.file = File { items: deploy.items.iter().map(Item::delivered).collect(), revision: Some(deploy.revision.clone()) };
                 Outcome::Done
             }
             Effect::Prove { value, host: _ } => {
@@ -105,15 +99,15 @@ impl Calm {
                 let known = self.listed.iter().any(|one| one.id.as_str() == name);
                 if known { Outcome::Accepted } else { Outcome::Refused }
             }
-            Effect::List { .. } => Outcome::Listed(self.listed.clone()),
-            Effect::Create { .. } => {
+            Effect::Call(Call::List { .. }) => Outcome::Answer(Answer::Listed(self.listed.clone())),
+            Effect::Call(Call::Create { .. }) => {
                 self.listed.push(Listed { id: id("new"), created_at: None });
-                Outcome::Created(self.listed[1].clone())
+                Outcome::Answer(Answer::Created(self.listed[1].clone()))
             }
-            Effect::Revoke { id, with } => {
+            Effect::Call(Call::Revoke { id, with }) => {
                 assert!(!with.equals(if id.as_str() == "old" { b"OldValue1" } else { b"NewValue1" }), "revoked with itself");
                 self.listed.retain(|one| one.id != *id);
-                Outcome::Revoked
+                Outcome::Answer(Answer::Revoked)
             }
             Effect::Look { .. } => Outcome::Seen(vec![self.sighting()]),
         }
@@ -130,7 +124,7 @@ impl Calm {
         let secrets = self.file.items.iter().map(held).collect();
         let revision = self.file.revision.clone();
         let look = Look { boot_id: "b".to_owned(), uptime: Duration::from_secs(1000), revision, secrets, client_tokens: 0 };
-        Sighting { name: "one".to_owned(), listing: Listing::Listed, answer: Answer::Look(look) }
+        Sighting { name: "one".to_owned(), listing: Listing::Listed, answer: evidence::Answer::Look(look) }
     }
 }
 
@@ -138,7 +132,7 @@ impl Calm {
 fn the_way_from_the_first_step_to_the_last() {
     let mut calm = Calm::new(Mode::Rotate);
     let approve = calm.run(Calm::well);
-    assert_eq!(approve, End::AwaitingApproval(id("old")), "nobody knows who else uses what this tool did not make");
+    assert_eq!(approve, End::Awaiting(Unapproved(id("old"))), "nobody knows who else uses what this tool did not make");
     calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
     calm.machine.approve(id("old"));
     assert_eq!(calm.run(Calm::well), End::Ended(Ending::Done));
@@ -181,8 +175,8 @@ fn the_way_from_the_first_step_to_the_last() {
     let did: Vec<_> = calm.did.iter().copied().filter(|step| *step != ("converge", Doing::AskMembers)).collect();
     assert_eq!(did, expected.to_vec());
     assert!(calm.file.items.len() == 1 && calm.file.items[0].value.equals(b"NewValue1"));
-    assert_eq!(calm.machine.journal().made, [id("new")]);
-    assert!(calm.machine.journal().latest.as_ref().unwrap().value.equals(b"NewValue1"), "kept after the end");
+    assert_eq!(calm.machine.journal().memory.made, [id("new")]);
+    assert!(calm.machine.journal().memory.latest.as_ref().unwrap().value.equals(b"NewValue1"), "kept after the end");
 }
 
 #[test]
@@ -206,7 +200,7 @@ fn what_keeps_failing_is_parked_after_a_minute_and_the_journal_stays_where_it_wa
         assert!(matches!(end, End::Parked(Parked::Failing { doing: failed, .. }) if failed == doing), "{doing}: {end}");
         assert!(calm.now.instant - begun >= Duration::from_secs(60), "{doing}");
         calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
-        assert_eq!(calm.run(Calm::well), End::AwaitingApproval(id("old")), "{doing}: it goes on when the cause is gone");
+        assert_eq!(calm.run(Calm::well), End::Awaiting(Unapproved(id("old"))), "{doing}: it goes on when the cause is gone");
     }
 }
 
@@ -227,9 +221,9 @@ fn a_value_that_is_not_taken_is_replaced_three_times_at_most() {
     let mut calm = Calm::new(Mode::Rotate);
     let mut tries = 0;
     let end = calm.run(|calm, effect| match effect {
-        Effect::Create { .. } => {
+        Effect::Call(Call::Create { .. }) => {
             tries += 1;
-            Outcome::Invalid("too simple".to_owned())
+            Outcome::Answer(Answer::Invalid("too simple".to_owned()))
         }
         other => calm.well(other),
     });
@@ -241,11 +235,11 @@ fn once_a_revoke_may_have_been_sent_there_is_no_way_back() {
     let mut calm = Calm::new(Mode::Rotate);
     calm.machine.approve(id("old"));
     let end = calm.run(|calm, effect| match effect {
-        Effect::Revoke { .. } => Outcome::Failed("no answer".to_owned()),
+        Effect::Call(Call::Revoke { .. }) => Outcome::Failed("no answer".to_owned()),
         other => calm.well(other),
     });
     assert!(matches!(end, End::Parked(_)), "{end}");
-    assert_eq!(calm.machine.abort(calm.now, &mut calm.chance), Err(abort::Refused::TooLate));
+    assert_eq!(calm.machine.abort(calm.now, &mut calm.chance), Err(Refused::TooLate(Credential::Secret)));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Where a rotation is: the part of it that survives the process.
 //!
-//! Each state has what its step needs and nothing else, so that a step cannot be entered without it. A state is on
-//! the disk before anything of its step is done.
+//! The rules of it are those of [`machine::State`].
 
 use serde::{Deserialize, Serialize};
 
-use crate::rotation::halt::Ending;
-use crate::rotation::{Item, journal};
+use super::Item;
+use super::halt::Ending;
+use crate::rotation::journal;
+use crate::rotation::machine::{self, Place, Watching};
 use crate::secret::{ApiSecret, Revision, SecretId};
 
 /// The steps, in order.
@@ -131,8 +132,26 @@ pub enum Then {
 }
 
 impl State {
-    /// One word, as the command shows it.
-    pub fn word(&self) -> &'static str {
+    /// The change that is under way.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Deploy(change)
+            | Self::Converge(change)
+            | Self::Soak(change)
+            | Self::Revoke(change)
+            | Self::Tidy(change)
+            | Self::Verify(change) => Some(change),
+            Self::Check | Self::Create(_) | Self::Prove(_) | Self::Report { .. } | Self::Ended { .. } => None,
+        }
+    }
+}
+
+impl machine::State for State {
+    fn first() -> Self {
+        Self::Check
+    }
+
+    fn word(&self) -> &'static str {
         match self {
             Self::Check => "check",
             Self::Create(_) => "create",
@@ -146,6 +165,30 @@ impl State {
             Self::Report { .. } => "report",
             Self::Ended { .. } => "ended",
         }
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::Check => Place::Beginning,
+            Self::Ended { .. } => Place::Over,
+            Self::Create(_)
+            | Self::Prove(_)
+            | Self::Deploy(_)
+            | Self::Converge(_)
+            | Self::Soak(_)
+            | Self::Revoke(_)
+            | Self::Tidy(_)
+            | Self::Verify(_)
+            | Self::Report { .. } => Place::Underway,
+        }
+    }
+
+    fn revision(&self) -> Option<&Revision> {
+        self.change().map(|change| &change.revision)
+    }
+
+    fn watching(&self) -> Watching {
+        if let Self::Converge(_) = self { Watching::Anew } else { Watching::On }
     }
 }
 

@@ -7,15 +7,15 @@
 //! Invariants: a secret is named only when both its value and its id are known for certain; what stays was accepted
 //! and is listed; nothing marked `keep` goes, unless it is named as leaked.
 //!
-//! Not here: asking the provider (`machine`).
+//! Not here: asking the provider (`steps`).
 
-use super::effect::Listed;
 use super::halt::{Ending, Stuck};
-use super::machine::state::{Base, Change, Goes, Then};
-use super::plan::{Emergency, Mode};
+use super::state::{Base, Change, Goes, Then};
+use super::task::{Emergency, Mode};
 use super::{Delivered, Item};
 use crate::credentials::Keep;
 use crate::secret::{ApiSecret, Revision, SecretId};
+use crate::vonage::management::Listed;
 
 #[cfg(test)]
 mod tests;
