@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::machine::{Kind, Place, State as _};
+use super::machine::{Kind, State as _};
 use super::plan::Plan;
 use crate::secret::Revision;
 
@@ -79,12 +79,12 @@ pub enum Unusable {
 impl<K: Kind> Journal<K> {
     /// Whether there is nothing left to do: what is kept is for the next rotation.
     pub fn is_over(&self) -> bool {
-        self.state.place() == Place::Over
+        self.state.is_over()
     }
 
     /// Whether nothing was decided yet.
     pub fn is_at_the_beginning(&self) -> bool {
-        self.state.place() == Place::Beginning
+        self.state.is_first()
     }
 
     /// As text.

@@ -20,7 +20,7 @@ use super::journal::{Entry, Journal, SCHEMA};
 use super::plan::Plan;
 use super::tries::{Failed, Resting, Tries};
 use crate::secret::Revision;
-pub use kind::{Back, Kind, Part, Place, Refused, State, Watching};
+pub use kind::{Back, Kind, Part, Refused, State, Watching};
 pub use seen::{Row, Seen, Verdict};
 pub use view::{Need, View, milliseconds};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::halt::Ending;
 use super::{Key, pem};
 use crate::jwt::SigningKey;
-use crate::rotation::machine::{self, Place, Watching};
+use crate::rotation::machine::{self, Watching};
 use crate::secret::Revision;
 
 /// The steps, in order.
@@ -88,19 +88,12 @@ impl machine::State for State {
         }
     }
 
-    fn place(&self) -> Place {
-        match self {
-            Self::Check => Place::Beginning,
-            Self::Ended { .. } => Place::Over,
-            Self::Deploy(_)
-            | Self::Spread(_)
-            | Self::Put(_)
-            | Self::Prove(_)
-            | Self::Converge(_)
-            | Self::Drop(_)
-            | Self::Withdraw(_)
-            | Self::Report { .. } => Place::Underway,
-        }
+    fn is_first(&self) -> bool {
+        matches!(self, Self::Check)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Ended { .. })
     }
 
     fn revision(&self) -> Option<&Revision> {

@@ -86,25 +86,17 @@ pub trait State: Part + Serialize + DeserializeOwned {
     /// One word, as the command shows it.
     fn word(&self) -> &'static str;
 
-    /// Whether anything was decided, or is left to do.
-    fn place(&self) -> Place;
+    /// Whether nothing was decided yet.
+    fn is_first(&self) -> bool;
+
+    /// Whether there is nothing left to do.
+    fn is_over(&self) -> bool;
 
     /// The mark of the deploy that the file and the sidecars must show, while there is one.
     fn revision(&self) -> Option<&Revision>;
 
     /// Whether what sidecars said before counts in this state.
     fn watching(&self) -> Watching;
-}
-
-/// Whether anything was decided, or is left to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Nothing was decided yet.
-    Beginning,
-    /// It is under way.
-    Underway,
-    /// There is nothing left to do.
-    Over,
 }
 
 /// Whether what sidecars said before counts.

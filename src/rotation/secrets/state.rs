@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Item;
 use super::halt::Ending;
 use crate::rotation::journal;
-use crate::rotation::machine::{self, Place, Watching};
+use crate::rotation::machine::{self, Watching};
 use crate::secret::{ApiSecret, Revision, SecretId};
 
 /// The steps, in order.
@@ -167,20 +167,12 @@ impl machine::State for State {
         }
     }
 
-    fn place(&self) -> Place {
-        match self {
-            Self::Check => Place::Beginning,
-            Self::Ended { .. } => Place::Over,
-            Self::Create(_)
-            | Self::Prove(_)
-            | Self::Deploy(_)
-            | Self::Converge(_)
-            | Self::Soak(_)
-            | Self::Revoke(_)
-            | Self::Tidy(_)
-            | Self::Verify(_)
-            | Self::Report { .. } => Place::Underway,
-        }
+    fn is_first(&self) -> bool {
+        matches!(self, Self::Check)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Ended { .. })
     }
 
     fn revision(&self) -> Option<&Revision> {
