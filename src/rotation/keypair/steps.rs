@@ -146,9 +146,14 @@ fn withdraw(view: &View<'_>, change: &Change) -> Need<Move> {
     write(view, file, change, vec![change.to.clone()], &change.last)
 }
 
+/// What the owner wrote beside a key since is the owner's.
 fn write(view: &View<'_>, file: &File<SigningKey>, change: &Change, keys: Vec<Key>, revision: &Revision) -> Need<Move> {
+    let with_note = |key: Key| match file.find(&key.value) {
+        Some(found) => Key { note: found.label.note.clone(), ..key },
+        None => key,
+    };
     let before: Vec<&SigningKey> = change.before.iter().collect();
-    view.write(file, [&before, &both(change)], keys, revision.clone())
+    view.write(file, [&before, &both(change)], keys.into_iter().map(with_note).collect(), revision.clone())
 }
 
 fn both(change: &Change) -> [&SigningKey; 2] {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use vonage_sidecar::rotation::secrets::End;
@@ -40,15 +41,21 @@ fn no_history_cuts_a_sidecar_off_or_revokes_what_must_stay() {
     }
     let histories = number("ROTATION_HISTORIES").unwrap_or(HISTORIES);
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let tally = Mutex::new(Tally::default());
+    let (tally, failed) = (Mutex::new(Tally::default()), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for worker in 0..workers {
-            let tally = &tally;
+            let (tally, failed) = (&tally, &failed);
             scope.spawn(move || {
                 let mut mine = Tally::default();
                 for seed in (worker..histories).step_by(workers) {
+                    if failed.load(Ordering::Relaxed) {
+                        return;
+                    }
                     let done = catch_unwind(AssertUnwindSafe(|| History::new(u64::try_from(seed).unwrap(), base, Telling::Silent).run()));
-                    let Ok(outcomes) = done else { panic!("ROTATION_SEED={seed} repeats it") };
+                    let Ok(outcomes) = done else {
+                        failed.store(true, Ordering::Relaxed);
+                        panic!("ROTATION_SEED={seed} repeats it");
+                    };
                     *mine.ends.entry(word(&outcomes.end)).or_default() += 1;
                     mine.steps += u64::from(outcomes.steps);
                     mine.crashes += u64::from(outcomes.crashes);
