@@ -68,6 +68,22 @@ impl Change {
     }
 }
 
+impl State {
+    /// The change that is under way.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Deploy(change)
+            | Self::Spread(change)
+            | Self::Put(change)
+            | Self::Prove(change)
+            | Self::Converge(change)
+            | Self::Drop(change)
+            | Self::Withdraw(change) => Some(change),
+            Self::Check | Self::Report { .. } | Self::Ended { .. } => None,
+        }
+    }
+}
+
 impl machine::State for State {
     fn first() -> Self {
         Self::Check
@@ -97,16 +113,7 @@ impl machine::State for State {
     }
 
     fn revision(&self) -> Option<&Revision> {
-        match self {
-            Self::Deploy(change)
-            | Self::Spread(change)
-            | Self::Put(change)
-            | Self::Prove(change)
-            | Self::Converge(change)
-            | Self::Drop(change)
-            | Self::Withdraw(change) => Some(&change.revision),
-            Self::Check | Self::Report { .. } | Self::Ended { .. } => None,
-        }
+        self.change().map(|change| &change.revision)
     }
 
     fn watching(&self) -> Watching {

@@ -1,0 +1,215 @@
+//! The provider, the credentials file and the sidecars of an application, on a clock of their own.
+//!
+//! The provider takes a while to accept tokens of another key, loses answers, and does some of what it did not answer
+//! later. A sidecar has a file that is so far behind; it restarts with an older one, is silent, missing from the list, or
+//! starts late.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use vonage_sidecar::credentials::{Keep, Label};
+use vonage_sidecar::jwt::{SigningKey, generate};
+use vonage_sidecar::rotation::Delivered;
+use vonage_sidecar::rotation::evidence::{Answer, Held, Listing, Look, Sighting, Trust};
+use vonage_sidecar::rotation::keypair::File;
+use vonage_sidecar::secret::SecretId;
+
+use crate::rotation::luck::Luck;
+
+/// The longest that a file may take to a sidecar that nobody has seen yet, and the oldest file of one that starts.
+pub const OVERLAP: Duration = Duration::from_secs(90);
+
+/// Making keys takes long, and nothing here depends on which they are. The first is in force at the beginning.
+pub static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| (0..4).map(|_| made()).collect());
+/// A key that nobody of us made.
+pub static STRANGER: LazyLock<SigningKey> = LazyLock::new(made);
+
+pub fn made() -> SigningKey {
+    SigningKey::parse(&generate::key_pair().unwrap().private).unwrap()
+}
+
+/// From then to then.
+type Span = Option<(Instant, Instant)>;
+
+fn is_in(span: Span, now: Instant) -> bool {
+    span.is_some_and(|(from, until)| from <= now && now < until)
+}
+
+/// A sidecar and the file that has reached it.
+pub struct Sidecar {
+    pub name: String,
+    lag: Duration,
+    booted: Instant,
+    /// Does not serve, and refuses connections.
+    down: Span,
+    /// Serves, and says nothing about itself.
+    silent: Span,
+    /// Is in no list.
+    unlisted: Span,
+    /// The last try of each key: when, and whether it was accepted. A restart forgets it.
+    tried: Vec<(SigningKey, Instant, bool)>,
+    /// When each key was last accepted, whatever it remembers of it.
+    accepted: Vec<(SigningKey, Instant)>,
+}
+
+impl Sidecar {
+    pub fn new(number: usize, longest: Duration, luck: &mut Luck, now: Instant) -> Self {
+        let mut span = |chance| {
+            let from = now + luck.span(Duration::from_secs(400));
+            luck.percent(chance).then(|| (from, from + luck.span(Duration::from_secs(200))))
+        };
+        let (silent, unlisted) = (span(20), span(30));
+        Self {
+            name: format!("s{number}"),
+            lag: luck.span(longest),
+            booted: now,
+            down: None,
+            silent,
+            unlisted,
+            tried: Vec::new(),
+            accepted: Vec::new(),
+        }
+    }
+
+    /// What it knew is forgotten, and its file may be an older one.
+    pub fn restart(&mut self, luck: &mut Luck, now: Instant) {
+        let back = now + luck.span(Duration::from_secs(100));
+        (self.down, self.booted, self.lag) = (Some((now, back)), back, luck.span(OVERLAP));
+        self.tried.clear();
+    }
+
+    pub fn is_up(&self, now: Instant) -> bool {
+        !is_in(self.down, now)
+    }
+
+    /// Further than the file of one that starts now.
+    pub fn is_too_far_behind(&self) -> bool {
+        self.lag > OVERLAP
+    }
+
+    /// Whether a key was accepted from where it is since then.
+    pub fn had_accepted(&self, key: &SigningKey, since: Instant) -> bool {
+        self.accepted.iter().any(|(other, at)| other.same_as(key) && *at >= since)
+    }
+}
+
+pub struct World {
+    pub now: Instant,
+    /// The public keys so far, with the instant from which the resource shows each.
+    pub public: Vec<(Instant, SigningKey)>,
+    /// The longest that the provider goes on accepting the key before.
+    pub lag: Duration,
+    pub late: Vec<(Instant, SigningKey)>,
+    pub versions: Vec<(Instant, File)>,
+    pub sidecars: Vec<Sidecar>,
+    pub unknown_member: Value,
+}
+
+impl World {
+    pub fn in_force(&self) -> &SigningKey {
+        &self.public.last().unwrap().1
+    }
+
+    /// Since when.
+    pub fn in_force_since(&self) -> Instant {
+        self.public.last().unwrap().0
+    }
+
+    pub fn file(&self) -> &File {
+        &self.versions.last().unwrap().1
+    }
+
+    /// The newest is accepted after the lag, the one before it until then.
+    pub fn accepts(&self, key: &SigningKey) -> bool {
+        let settled = self.public.iter().rposition(|(at, _)| *at + self.lag <= self.now).unwrap_or(0);
+        self.public[settled].1.same_as(key)
+    }
+
+    pub fn put(&mut self, key: &SigningKey) {
+        if !self.in_force().same_as(key) {
+            self.public.push((self.now, key.clone()));
+        }
+    }
+
+    /// What was due by now happens.
+    pub fn catch_up(&mut self) {
+        while let Some(at) = self.late.iter().position(|(at, _)| *at <= self.now) {
+            let (_, key) = self.late.remove(at);
+            self.put(&key);
+        }
+    }
+
+    fn file_of(&self, sidecar: &Sidecar) -> &File {
+        let seen = self.versions.iter().rev().find(|(at, _)| *at + sidecar.lag <= self.now);
+        &seen.unwrap_or(&self.versions[0]).1
+    }
+
+    pub fn resource(&self) -> Value {
+        // Another layout of the same key, and members that nobody knows.
+        let public = self.in_force().public_pem().replace('\n', "\r\n");
+        json!({ "id": "app-1", "name": "app", "keys": { "public_key": public }, "other": self.unknown_member })
+    }
+
+    pub fn try_keys(&mut self, which: usize) {
+        if !self.sidecars[which].is_up(self.now) {
+            return;
+        }
+        let keys: Vec<SigningKey> = self.file_of(&self.sidecars[which]).keys.items.iter().map(|held| held.value.clone()).collect();
+        for key in keys {
+            let (accepted, now) = (self.accepts(&key), self.now);
+            let sidecar = &mut self.sidecars[which];
+            sidecar.tried.retain(|(other, ..)| !other.same_as(&key));
+            sidecar.tried.push((key.clone(), now, accepted));
+            if accepted {
+                sidecar.accepted.retain(|(other, _)| !other.same_as(&key));
+                sidecar.accepted.push((key, now));
+            }
+        }
+    }
+
+    /// What a look shows: every listed one, and those that were seen before.
+    pub fn seen(&self, also: &[String]) -> Vec<Sighting> {
+        let sighting = |one: &Sidecar| {
+            let listing = if is_in(one.unlisted, self.now) { Listing::Left } else { Listing::Listed };
+            let answer = match (one.is_up(self.now), is_in(one.silent, self.now)) {
+                (false, _) => Answer::Refuses,
+                (true, true) => Answer::Silent("no answer in time".to_owned()),
+                (true, false) => Answer::Look(self.look(one)),
+            };
+            let shown = listing == Listing::Listed || also.contains(&one.name);
+            shown.then(|| Sighting { name: one.name.clone(), listing, answer })
+        };
+        self.sidecars.iter().filter_map(sighting).collect()
+    }
+
+    fn look(&self, sidecar: &Sidecar) -> Look {
+        let file = self.file_of(sidecar);
+        let held = |key: &Delivered<SigningKey>| {
+            let last = sidecar.tried.iter().find(|(other, ..)| other.same_as(&key.value));
+            Held {
+                id: key.label.id.clone(),
+                unused_for: None,
+                accepted_ago: last.filter(|(.., accepted)| *accepted).map(|(_, at, _)| self.now - *at),
+                trust: if last.is_some_and(|(.., accepted)| !accepted) { Trust::Doubted } else { Trust::Trusted },
+                served: 0,
+            }
+        };
+        Look {
+            boot_id: String::new(),
+            uptime: self.now.saturating_duration_since(sidecar.booted),
+            revision: file.keys.revision.clone(),
+            secrets: file.keys.items.iter().map(held).collect(),
+            client_tokens: 2,
+        }
+    }
+
+    /// Whether it can sign what the provider shall accept.
+    pub fn holds_the_key_in_force(&self, sidecar: &Sidecar) -> bool {
+        self.file_of(sidecar).keys.find(self.in_force()).is_some()
+    }
+}
+
+pub fn delivered(key: &SigningKey, id: Option<SecretId>) -> Delivered<SigningKey> {
+    Delivered { value: key.clone(), label: Label { id, created_at: None, keep: Keep::No, note: None } }
+}
