@@ -5,5 +5,6 @@ mod history;
 mod keypairs; // key pairs of applications
 mod luck;
 mod model;
+mod promises;
 mod sidecars;
 mod world;

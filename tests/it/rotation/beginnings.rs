@@ -12,6 +12,9 @@ use super::luck::Luck;
 use super::sidecars::OLDEST;
 use super::world::{Maker, World, delivered};
 
+/// What proves a secret: so many acceptances in a row over so long a time.
+pub const PROOF: (u32, Duration) = (3, Duration::from_secs(4));
+
 /// What the account and the file have at first.
 pub fn set_up(world: &mut World, luck: &mut Luck) -> (Vec<SecretId>, Mode) {
     let (day, hour) = (Duration::from_secs(86_400), Duration::from_secs(3600));
@@ -64,8 +67,8 @@ pub fn plan(mode: Mode, luck: &mut Luck) -> Plan {
             revoke_lag: Duration::from_secs(120),
         },
         fleet: Fleet::Watched { expect: 1 },
-        prove_times: 3,
-        prove_for: Duration::from_secs(4),
+        prove_times: PROOF.0,
+        prove_for: PROOF.1,
         overlap: OLDEST,
         poll: Duration::from_secs(10),
         give_up: Duration::from_secs(60),

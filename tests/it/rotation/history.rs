@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use vonage_sidecar::credentials::Keep;
 use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::machine::{self, Now, State as _};
-use vonage_sidecar::rotation::secrets::halt::{Ending, Stuck, Unapproved};
+use vonage_sidecar::rotation::secrets::halt::Unapproved;
 use vonage_sidecar::rotation::secrets::state::State;
-use vonage_sidecar::rotation::secrets::task::{Approve, Mode};
 use vonage_sidecar::rotation::secrets::{Answer, Call, Effect, End, Item, Journal, Machine, Memory, Outcome, Secrets, Start};
 use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
 
 use super::beginnings::{plan, set_up};
 use super::luck::{Counter, Luck};
+use super::promises::Shown;
 use super::sidecars::{OLDEST, Sidecar, Temper};
 use super::world::{Late, Maker, Version, World};
 
@@ -28,10 +28,10 @@ pub struct Roughness {
 }
 
 /// A process that rotates, and its disk.
-struct Rotator {
-    machine: Machine,
-    disk: Option<Journal>,
-    start: Start,
+pub(super) struct Rotator {
+    pub(super) machine: Machine,
+    pub(super) disk: Option<Journal>,
+    pub(super) start: Start,
     /// When it does the next thing.
     at: Instant,
     /// The runs that it has left: people and timers start it again.
@@ -39,20 +39,22 @@ struct Rotator {
     /// In the midst of looking before it revokes: others come before or after, not between.
     hot: bool,
     listed: usize,
-    end: Option<End>,
+    pub(super) end: Option<End>,
 }
 
 pub struct History {
     base: Instant,
-    world: World,
-    sidecars: Vec<Sidecar>,
-    rotators: Vec<Rotator>,
+    pub(super) world: World,
+    pub(super) sidecars: Vec<Sidecar>,
+    pub(super) rotators: Vec<Rotator>,
     luck: Luck,
     chance: Counter,
-    rough: Roughness,
+    pub(super) rough: Roughness,
     restless: bool,
     /// Somebody else revoked what was in use, or wrote an old file over ours: who is cut off then is not our doing.
-    harmed: bool,
+    pub(super) harmed: bool,
+    /// What the machines were shown.
+    pub(super) shown: Shown,
     meddle_at: Vec<Instant>,
     steps: u32,
     saves: u32,
@@ -105,6 +107,7 @@ impl History {
             rough,
             restless,
             harmed: false,
+            shown: Shown::default(),
             meddle_at,
             steps: 0,
             saves: 0,
@@ -195,6 +198,7 @@ impl History {
                 if self.dies(which) {
                     return;
                 }
+                self.shown.acts(&effect);
                 self.rotators[which].hot = matches!(self.rotators[which].machine.journal().state, State::Revoke(_));
                 let outcome = self.attempt(which, &effect);
                 self.tell(&(which, self.rotators[which].machine.journal().state.word(), &effect, &outcome));
@@ -204,6 +208,7 @@ impl History {
                     return;
                 }
                 let now = Now { instant: self.rotators[which].at, ..now };
+                self.shown.hears(&effect, &outcome, now.instant);
                 self.rotators[which].machine.take(&effect, outcome, now);
             }
         }
@@ -214,6 +219,7 @@ impl History {
             return false;
         }
         self.crashes += 1;
+        self.shown.forget();
         self.tell(&(which, "dies"));
         let down = self.luck.span(Duration::from_secs(90));
         self.start_again(which, down);
@@ -242,7 +248,10 @@ impl History {
         let rotator = &mut self.rotators[which];
         rotator.runs -= 1;
         match end {
-            End::Ended(_) => rotator.end = Some(end),
+            End::Ended(_) => {
+                rotator.end = Some(end);
+                self.check_ended(which);
+            }
             _ if rotator.runs == 0 => rotator.end = Some(end),
             End::Awaiting(Unapproved(id)) => {
                 self.start_again(which, Duration::from_secs(60));
@@ -282,7 +291,7 @@ impl History {
             Effect::Save => self.save(which),
             Effect::TrySinks | Effect::Report(_) => Outcome::Done,
             Effect::ReadFile => Outcome::File(self.world.file().clone()),
-            Effect::Deploy(deploy) => self.deploy(deploy),
+            Effect::Deploy(deploy) => self.deploy(which, deploy),
             Effect::Prove { value, host } => self.world.prove(value, *host),
             Effect::Call(Call::List { with }) => {
                 self.rotators[which].listed = self.world.active().count();
@@ -309,7 +318,8 @@ impl History {
         Outcome::Done
     }
 
-    fn deploy(&mut self, deploy: &Deploy<Secrets>) -> Outcome {
+    fn deploy(&mut self, which: usize, deploy: &Deploy<Secrets>) -> Outcome {
+        self.check_may_deploy(which, deploy);
         if !self.world.file().has_exactly(&deploy.expect) {
             return Outcome::Moved;
         }
@@ -339,59 +349,6 @@ impl History {
             self.check_revoked(id);
         }
         answer
-    }
-
-    /// Never the last one, never a kept one, never a stranger's or an owner's without leave.
-    fn check_may_revoke(&self, which: usize, id: &SecretId) {
-        let journal = self.rotators[which].machine.journal();
-        let Some(secret) = self.world.active().find(|secret| secret.id == *id) else { return };
-        assert!(self.world.active().count() > 1, "the last secret is revoked");
-        let emergency = match &journal.plan.task.mode {
-            Mode::Emergency(emergency) => Some(emergency),
-            Mode::Rotate | Mode::Drill => None,
-        };
-        let named = emergency.is_some_and(|emergency| emergency.leaked.as_ref() == Some(id));
-        let kept = self.world.file().find(&secret.value).is_some_and(|item| item.label.keep == Keep::Yes);
-        assert!(!kept || named, "a kept secret is revoked");
-        assert!(secret.maker != Maker::Stranger || emergency.is_some(), "a stranger's secret is revoked");
-        let unapproved =
-            journal.plan.task.approve == Approve::First && secret.maker == Maker::Owner && !journal.memory.approved.contains(id);
-        assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
-        // What happens between the last look and the revoke is no fault.
-        let within = journal.plan.task.soak.saturating_sub(Duration::from_secs(3));
-        let user =
-            self.sidecars.iter().find(|one| journal.members.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
-        assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
-    }
-
-    /// What stays is good: another value of the file is neither revoked nor unknown to any host.
-    fn check_revoked(&self, id: &SecretId) {
-        if self.harmed || self.hasty() {
-            return;
-        }
-        let good = |value: &ApiSecret| self.world.active().any(|secret| secret.id != *id && secret.value.same_as(value));
-        let left = self.world.file().items.iter().any(|item| good(&item.value) && (0..2).all(|host| self.world.accepts(&item.value, host)));
-        assert!(left, "after the revoke of {id} nothing in the file is good");
-    }
-
-    /// After a leak the deadline goes before the sidecars.
-    fn hasty(&self) -> bool {
-        matches!(self.rotators[0].start.plan.task.mode, Mode::Emergency(_))
-    }
-
-    /// No sidecar that serves and is listed is without a secret that every host accepts.
-    fn check_served(&self) {
-        if self.harmed || self.hasty() {
-            return;
-        }
-        let known = |name: &String| self.rotators.iter().filter_map(|one| one.disk.as_ref()).any(|journal| journal.members.contains(name));
-        for sidecar in &self.sidecars {
-            // What is further behind than a starting one may be counts once it was seen.
-            if sidecar.is_too_far_behind() && !known(&sidecar.name) {
-                continue;
-            }
-            assert!(!sidecar.is_cut_off(&self.world), "{} has no valid secret", sidecar.name);
-        }
     }
 
     /// Somebody else does something.
@@ -427,24 +384,6 @@ impl History {
         if matches!(self.world.revoke(&secret.id, &mut self.luck), Answer::Revoked) {
             // Only what somebody may be using.
             self.harmed |= self.world.versions.iter().any(|version| version.file.find(&secret.value).is_some());
-        }
-    }
-
-    /// After a good end nobody's secret is left behind, and the file has what the account has.
-    fn check_end(&self) {
-        let end = self.rotators[0].end.clone().unwrap();
-        assert!(!matches!(end, End::Stuck(Stuck::NoIds(_))), "a sidecar with an older file is taken for one without ids");
-        let End::Ended(ending) = end else { return };
-        if self.rough.meddling || self.rough.second_rotator {
-            return;
-        }
-        let file = self.world.file();
-        let active: Vec<_> = self.world.active().filter(|secret| secret.maker != Maker::Stranger).collect();
-        for secret in &active {
-            assert!(file.find(&secret.value).is_some(), "{ending:?}, and {} is left behind", secret.id);
-        }
-        if matches!(ending, Ending::Done | Ending::Removed) {
-            assert_eq!(file.items.len(), active.len(), "{ending:?}, and the file has something else than the account");
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Sidecar {
     /// Is in no list between these.
     unlisted: Option<(Instant, Instant)>,
     used: Vec<Use>,
+    /// When each value was last accepted, whatever a restart forgets of it.
+    accepted: Vec<(ApiSecret, Instant)>,
 }
 
 #[derive(Debug)]
@@ -61,10 +63,11 @@ impl Sidecar {
             down_until: from,
             unlisted,
             used: Vec::new(),
+            accepted: Vec::new(),
         }
     }
 
-    fn is_up(&self, now: Instant) -> bool {
+    pub fn is_up(&self, now: Instant) -> bool {
         self.from <= now && self.until.is_none_or(|until| now < until) && self.down_until <= now
     }
 
@@ -105,9 +108,22 @@ impl Sidecar {
             entry.doubted = !accepted;
             if accepted {
                 entry.accepted = Some(world.now);
+                self.note(&item.value, world.now);
                 return;
             }
         }
+    }
+
+    fn note(&mut self, value: &ApiSecret, now: Instant) {
+        match self.accepted.iter_mut().find(|(other, _)| other.same_as(value)) {
+            Some((_, at)) => *at = now,
+            None => self.accepted.push((value.clone(), now)),
+        }
+    }
+
+    /// Whether a value was accepted from where it is since then.
+    pub fn had_accepted(&self, value: &ApiSecret, since: Instant) -> bool {
+        self.accepted.iter().any(|(other, at)| *at >= since && other.same_as(value))
     }
 
     /// `POST /prove`: every value is tried.
@@ -118,6 +134,7 @@ impl Sidecar {
             entry.doubted = !accepted;
             if accepted {
                 entry.accepted = Some(world.now);
+                self.note(&item.value, world.now);
             }
         }
     }

@@ -1,0 +1,209 @@
+//! What must hold at every moment of a history, and at its end.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use vonage_sidecar::credentials::Keep;
+use vonage_sidecar::rotation::effect::Deploy;
+use vonage_sidecar::rotation::evidence::Listing;
+use vonage_sidecar::rotation::machine::State as _;
+use vonage_sidecar::rotation::secrets::fact::Fact;
+use vonage_sidecar::rotation::secrets::halt::{Ending, Stuck};
+use vonage_sidecar::rotation::secrets::state::{Goes, State};
+use vonage_sidecar::rotation::secrets::task::{Approve, Mode};
+use vonage_sidecar::rotation::secrets::{Effect, End, Outcome, Secrets};
+use vonage_sidecar::secret::{ApiSecret, SecretId};
+use vonage_sidecar::vonage::hosts::Host;
+
+use super::beginnings::PROOF;
+use super::history::History;
+use super::world::Maker;
+
+/// What the machines were shown: they may act on it, and must not forget it.
+#[derive(Default)]
+pub struct Shown {
+    /// The sidecars seen. A process that acts has put them down, and the next one knows them.
+    known: BTreeSet<String>,
+    /// Those of the last look: nothing was done since.
+    looked: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// Acceptances in a row of a value at a host.
+struct Row {
+    value: ApiSecret,
+    host: Host,
+    times: u32,
+    first: Instant,
+    proven: bool,
+}
+
+impl Shown {
+    pub fn acts(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Save => {}
+            _ => self.known.extend(self.looked.drain(..)),
+        }
+    }
+
+    /// A process died before it could do anything.
+    pub fn forget(&mut self) {
+        self.looked.clear();
+    }
+
+    pub fn hears(&mut self, effect: &Effect, outcome: &Outcome, now: Instant) {
+        match (effect, outcome) {
+            (_, Outcome::Seen(sightings)) => {
+                let listed = sightings.iter().filter(|one| one.listing == Listing::Listed);
+                self.looked = listed.map(|one| one.name.clone()).collect();
+            }
+            (Effect::Prove { value, host }, Outcome::Accepted) => {
+                let row = self.row(value, *host, now);
+                row.first = if row.times == 0 { now } else { row.first };
+                row.times += 1;
+                row.proven |= row.times >= PROOF.0 && now - row.first >= PROOF.1;
+            }
+            (Effect::Prove { value, host }, Outcome::Refused) => self.row(value, *host, now).times = 0,
+            _ => {}
+        }
+    }
+
+    fn row(&mut self, value: &ApiSecret, host: Host, now: Instant) -> &mut Row {
+        let at = self.rows.iter().position(|row| row.host == host && row.value.same_as(value)).unwrap_or_else(|| {
+            self.rows.push(Row { value: value.clone(), host, times: 0, first: now, proven: false });
+            self.rows.len() - 1
+        });
+        &mut self.rows[at]
+    }
+
+    fn is_proven(&self, value: &ApiSecret) -> bool {
+        self.rows.iter().filter(|row| row.proven && row.value.same_as(value)).count() == 2
+    }
+}
+
+impl History {
+    /// Never the last one, never a kept one, never a stranger's or an owner's without leave.
+    pub(super) fn check_may_revoke(&self, which: usize, id: &SecretId) {
+        let journal = self.rotators[which].machine.journal();
+        let Some(secret) = self.world.active().find(|secret| secret.id == *id) else { return };
+        assert!(self.world.active().count() > 1, "the last secret is revoked");
+        let emergency = match &journal.plan.task.mode {
+            Mode::Emergency(emergency) => Some(emergency),
+            Mode::Rotate | Mode::Drill => None,
+        };
+        let named = emergency.is_some_and(|emergency| emergency.leaked.as_ref() == Some(id));
+        let kept = self.world.file().find(&secret.value).is_some_and(|item| item.label.keep == Keep::Yes);
+        assert!(!kept || named, "a kept secret is revoked");
+        assert!(secret.maker != Maker::Stranger || emergency.is_some(), "a stranger's secret is revoked");
+        let unapproved =
+            journal.plan.task.approve == Approve::First && secret.maker == Maker::Owner && !journal.memory.approved.contains(id);
+        assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
+        // What happens between the last look and the revoke is no fault.
+        let within = journal.plan.task.soak.saturating_sub(Duration::from_secs(3));
+        let user =
+            self.sidecars.iter().find(|one| self.shown.known.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
+        assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
+        if emergency.is_none() {
+            self.check_converged(which);
+        }
+    }
+
+    /// What stays is good: another value of the file is neither revoked nor unknown to any host.
+    pub(super) fn check_revoked(&self, id: &SecretId) {
+        if self.harmed || self.hasty() {
+            return;
+        }
+        let good = |value: &ApiSecret| self.world.active().any(|secret| secret.id != *id && secret.value.same_as(value));
+        let left = self.world.file().items.iter().any(|item| good(&item.value) && (0..2).all(|host| self.world.accepts(&item.value, host)));
+        assert!(left, "after the revoke of {id} nothing in the file is good");
+    }
+
+    /// After a leak the deadline goes before the sidecars.
+    fn hasty(&self) -> bool {
+        matches!(self.rotators[0].start.plan.task.mode, Mode::Emergency(_))
+    }
+
+    /// No sidecar that serves and is listed is without a secret that every host accepts.
+    pub(super) fn check_served(&self) {
+        if self.harmed || self.hasty() {
+            return;
+        }
+        let known = |name: &String| self.shown.known.contains(name);
+        for sidecar in &self.sidecars {
+            // What is further behind than a starting one may be counts once it was seen.
+            if sidecar.is_too_far_behind() && !known(&sidecar.name) {
+                continue;
+            }
+            assert!(!sidecar.is_cut_off(&self.world), "{} has no valid secret", sidecar.name);
+        }
+    }
+
+    /// After a good end nobody's secret is left behind, and the file has what the account has.
+    pub(super) fn check_end(&self) {
+        let end = self.rotators[0].end.clone().unwrap();
+        assert!(!matches!(end, End::Stuck(Stuck::NoIds(_))), "a sidecar with an older file is taken for one without ids");
+        if self.is_disturbed() {
+            return;
+        }
+        let unasked = matches!(&end, End::Stuck(Stuck::Kept(_) | Stuck::Overwritten | Stuck::Vanished(_) | Stuck::LastSecret));
+        assert!(!unasked, "nobody else does anything, and it ends like this: {end}");
+        let End::Ended(ending) = end else { return };
+        let file = self.world.file();
+        let active: Vec<_> = self.world.active().filter(|secret| secret.maker != Maker::Stranger).collect();
+        for secret in &active {
+            assert!(file.find(&secret.value).is_some(), "{ending:?}, and {} is left behind", secret.id);
+        }
+        if matches!(ending, Ending::Done | Ending::Removed) {
+            assert_eq!(file.items.len(), active.len(), "{ending:?}, and the file has something else than the account");
+        }
+    }
+
+    /// The journal says so, and a value that is new to the file was proven at every host.
+    pub(super) fn check_may_deploy(&self, which: usize, deploy: &Deploy<Secrets>) {
+        let journal = self.rotators[which].disk.as_ref().expect("a deploy without a journal");
+        let change = journal.state.change().unwrap_or_else(|| panic!("a deploy, and the journal says {}", journal.state.word()));
+        if self.hasty() {
+            return;
+        }
+        for item in &deploy.items {
+            let is_new = !change.before.iter().any(|before| before.same_as(&item.value));
+            assert!(!is_new || self.shown.is_proven(&item.value), "{} is deployed and was not proven", item.id);
+        }
+    }
+
+    /// Every sidecar that was seen had the one that stays accepted since it was deployed.
+    fn check_converged(&self, which: usize) {
+        let journal = self.rotators[which].machine.journal();
+        let State::Revoke(change) = &journal.state else { return };
+        let Goes::Used(_) = change.goes else { return };
+        let deployed = self.world.versions.iter().find(|version| version.file.revision.as_ref() == Some(&change.revision));
+        let since = deployed.expect("a secret is revoked that sidecars use, and nothing was deployed").at;
+        for one in self.sidecars.iter().filter(|one| self.shown.known.contains(&one.name) && one.is_up(self.world.now)) {
+            assert!(one.had_accepted(&change.stays.value, since), "{} has not had the secret accepted", one.name);
+        }
+    }
+
+    /// At a good end, what was revoked is refused at every host, and what stays is accepted.
+    pub(super) fn check_ended(&self, which: usize) {
+        if self.is_disturbed() {
+            return;
+        }
+        let revoked = self.rotators[which].machine.journal().trail.iter().filter_map(|entry| match &entry.fact {
+            Fact::Revoked { id } => Some(id),
+            _ => None,
+        });
+        for id in revoked {
+            let secret = self.world.secrets.iter().find(|secret| secret.id == *id).unwrap();
+            let held = secret.maker != Maker::Stranger;
+            assert!(!held || (0..2).all(|host| !self.world.accepts(&secret.value, host)), "{id} is revoked and still accepted");
+        }
+        let Some(End::Ended(Ending::Done | Ending::Removed)) = self.rotators[which].end else { return };
+        let accepted = |value: &ApiSecret| (0..2).all(|host| self.world.accepts(value, host));
+        assert!(accepted(&self.world.file().items[0].value), "what stays is not accepted everywhere");
+    }
+
+    /// Somebody else changes the same things.
+    fn is_disturbed(&self) -> bool {
+        self.rough.meddling || self.rough.second_rotator
+    }
+}
