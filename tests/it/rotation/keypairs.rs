@@ -4,7 +4,6 @@
 //!
 //! A failure prints the seed of its history; `KEYPAIR_SEED` runs that one alone.
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +12,6 @@ use serde_json::{Value, json};
 use vonage_sidecar::jwt::SigningKey;
 use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::halt::Parked;
-use vonage_sidecar::rotation::keypair::fact::Fact;
 use vonage_sidecar::rotation::keypair::halt::{Ending, Stuck};
 use vonage_sidecar::rotation::keypair::state::State;
 use vonage_sidecar::rotation::keypair::task::{Task, Window};
@@ -25,8 +23,10 @@ use vonage_sidecar::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretI
 
 use super::history::Telling;
 use super::luck::Luck;
+use promises::Shown;
 use world::{KEYS, OVERLAP, STRANGER, Sidecar, World, delivered, made};
 
+mod promises;
 mod world;
 
 const HISTORIES: u64 = 4000;
@@ -67,14 +67,6 @@ impl Chance for Random {
     }
 }
 
-/// Acceptances in a row of the key in force since it is, as the machine was told of them.
-struct Row {
-    since: Instant,
-    times: u32,
-    first: Instant,
-    proven: bool,
-}
-
 struct History {
     world: World,
     luck: Luck,
@@ -82,13 +74,10 @@ struct History {
     disk: Journal,
     troubled: bool,
     crashes: u32,
-    row: Row,
-    /// Every sidecar that any journal on the disk had.
-    known: BTreeSet<String>,
-    /// Those of them that were known when the public key was replaced.
-    vouched: BTreeSet<String>,
+    shown: Shown,
     meddle_at: Vec<Instant>,
-    meddled: bool,
+    /// When somebody else meddled last.
+    meddled: Option<Instant>,
     /// Somebody else took the key in force away: who is cut off then is not our doing.
     harmed: bool,
     telling: Telling,
@@ -123,21 +112,7 @@ impl History {
         let disk = Machine::begin(start, Now { instant: now, date: date(base, now) }).journal().clone();
         let troubled = !luck.once_in(4);
         let meddle_at = if luck.once_in(5) { (0..2).map(|_| now + luck.span(Duration::from_secs(500))).collect() } else { Vec::new() };
-        Self {
-            world,
-            luck,
-            base,
-            disk,
-            troubled,
-            crashes: 0,
-            row: Row { since: now, times: 0, first: now, proven: false },
-            known: BTreeSet::new(),
-            vouched: BTreeSet::new(),
-            meddle_at,
-            meddled: false,
-            harmed: false,
-            telling,
-        }
+        Self { world, luck, base, disk, troubled, crashes: 0, shown: Shown::new(now), meddle_at, meddled: None, harmed: false, telling }
     }
 
     /// For whoever looks into one history.
@@ -168,7 +143,7 @@ impl History {
             if self.luck.once_in(900) && self.world.sidecars[which].is_up(now) {
                 self.world.sidecars[which].restart(&mut self.luck, now);
             }
-            if self.luck.once_in(900) && self.world.sidecars.len() < 6 {
+            if self.luck.once_in(600) && self.world.sidecars.len() < 6 {
                 let late = Sidecar::new(self.world.sidecars.len(), OVERLAP, &mut self.luck, now);
                 self.world.sidecars.push(late);
             }
@@ -176,20 +151,10 @@ impl History {
         }
     }
 
-    /// Nobody is cut off. One that is further behind than a starting one may be counts once it was seen.
-    fn check(&self) {
-        let counts = |one: &&Sidecar| one.is_up(self.world.now) && (!one.is_too_far_behind() || self.vouched.contains(&one.name));
-        if !self.harmed {
-            for sidecar in self.world.sidecars.iter().filter(counts) {
-                assert!(self.world.holds_the_key_in_force(sidecar), "{} does not hold the key in force", sidecar.name);
-            }
-        }
-    }
-
     /// Somebody else writes the file, or replaces the public key.
     fn meddle(&mut self) {
-        self.meddled = true;
-        let (now, what) = (self.world.now, self.luck.below(3));
+        let (now, what) = (self.world.now, self.luck.below(4));
+        self.meddled = Some(now);
         self.tell(&("somebody meddles", what));
         let mut file = self.world.file().clone();
         match what {
@@ -199,9 +164,12 @@ impl History {
             }
             1 => {
                 let earlier = self.luck.place(self.world.versions.len());
-                self.harmed = true;
-                self.world.versions.push((now, self.world.versions[earlier].1.clone()));
+                let file = self.world.versions[earlier].1.clone();
+                self.harmed |= file.keys.find(self.world.in_force()).is_none();
+                self.world.versions.push((now, file));
             }
+            // A setting that is none of our business.
+            2 => self.world.unknown_member = json!({ "kept": [self.luck.below(1000)] }),
             _ => {
                 self.harmed = true;
                 self.world.put(&self.luck.of(&[&*STRANGER, &KEYS[0]]).clone());
@@ -232,7 +200,6 @@ impl History {
             Effect::Save => {
                 let journal = machine.journal();
                 self.disk = if self.luck.once_in(40) { Journal::parse(&journal.to_text()).unwrap() } else { journal.clone() };
-                self.known.extend(self.disk.members.iter().cloned());
                 Outcome::Done
             }
             Effect::Call(Call::PutKey { resource, key, .. }) => self.put(resource, key, fails),
@@ -242,7 +209,8 @@ impl History {
             Effect::ReadFile => Outcome::File(self.world.file().clone()),
             Effect::Call(Call::ReadApplication { with }) if with.equals(b"Secret1Value") && self.luck.once_in(5) => Outcome::Denied,
             Effect::Call(Call::ReadApplication { .. }) => self.resource(),
-            Effect::Prove { value, .. } => self.prove(value),
+            Effect::Prove { value, .. } if self.world.accepts(value) => Outcome::Accepted,
+            Effect::Prove { .. } => Outcome::Refused,
             Effect::Look { also } => Outcome::Seen(self.world.seen(also)),
             Effect::AskMembers { members } => {
                 for which in 0..self.world.sidecars.len() {
@@ -255,33 +223,12 @@ impl History {
         }
     }
 
-    fn prove(&mut self, value: &SigningKey) -> Outcome {
-        let (now, since) = (self.world.now, self.world.in_force_since());
-        if self.row.since != since {
-            self.row = Row { since, times: 0, first: now, proven: false };
-        }
-        if !self.world.accepts(value) {
-            self.row.times = 0;
-            return Outcome::Refused;
-        }
-        if self.world.in_force().same_as(value) {
-            self.row.first = if self.row.times == 0 { now } else { self.row.first };
-            self.row.times += 1;
-            self.row.proven |= self.row.times >= PROOF.0 && now - self.row.first >= PROOF.1;
-        }
-        Outcome::Accepted
-    }
-
     fn resource(&self) -> Outcome {
         Outcome::Answer(keypair::Answer::Resource(self.world.resource()))
     }
 
     fn put(&mut self, resource: &Value, key: &SigningKey, fails: bool) -> Outcome {
-        assert_eq!(resource["other"], self.world.unknown_member, "the rest is put back as it was");
-        assert!(!STRANGER.is_half_of(resource["keys"]["public_key"].as_str().unwrap()), "somebody else's key is replaced");
-        let State::Put(change) = &self.disk.state else { panic!("the journal does not say that the public key is replaced") };
-        assert!(change.to.value.same_as(key));
-        self.vouched.extend(self.known.iter().cloned());
+        self.check_put(resource, key);
         let lost = Outcome::Failed("lost".to_owned());
         match (fails, self.luck.below(3)) {
             (true, 0) => lost,
@@ -299,7 +246,7 @@ impl History {
 
     fn deploy(&mut self, deploy: &Deploy<KeyPairs>, fails: bool) -> Outcome {
         if !self.world.file().keys.has_exactly(&deploy.expect) {
-            assert!(self.meddled, "nobody else writes here");
+            assert!(self.meddled.is_some(), "nobody else writes here");
             return Outcome::Moved;
         }
         self.check_deploy(deploy);
@@ -308,36 +255,21 @@ impl History {
             let keys = rotation::File { items, revision: Some(deploy.revision.clone()) };
             let file = File { keys, secrets: self.world.file().secrets.clone() };
             self.world.versions.push((self.world.now, file));
+            if !self.meddle_at.is_empty() && self.luck.once_in(6) {
+                // Somebody who keeps the file as it was before.
+                self.meddled = Some(self.world.now);
+                let before = self.world.versions[self.world.versions.len() - 2].1.clone();
+                self.harmed |= before.keys.find(self.world.in_force()).is_none();
+                self.world.versions.push((self.world.now, before));
+            }
         }
         if fails { Outcome::Failed("lost".to_owned()) } else { Outcome::Done }
-    }
-
-    /// The journal says so. The one in force is in front, and the other one leaves when all that is promised was seen.
-    fn check_deploy(&self, deploy: &Deploy<KeyPairs>) {
-        let first = &deploy.items[0].value;
-        let change = self.disk.state.change().expect("the journal says nothing of a deploy");
-        let is_known =
-            |key: &SigningKey| [&change.from.value, &change.to.value].into_iter().chain(&change.before).any(|one| one.same_as(key));
-        assert!(deploy.expect.iter().all(is_known), "somebody else's key is written over");
-        match &self.disk.state {
-            State::Deploy(_) | State::Withdraw(_) => {
-                assert!(self.meddled || first.same_as(self.world.in_force()), "not in force and in front")
-            }
-            State::Drop(change) if !self.meddled => {
-                assert!(self.row.proven && self.row.since == self.world.in_force_since(), "not proven");
-                let since = self.world.in_force_since();
-                for one in self.world.sidecars.iter().filter(|one| self.known.contains(&one.name) && one.is_up(self.world.now)) {
-                    assert!(one.had_accepted(&change.to.value, since), "{} has not had the key accepted", one.name);
-                }
-            }
-            State::Drop(_) => {}
-            other => panic!("a deploy, and the journal says {}", other.word()),
-        }
     }
 
     /// One process from its start to its end; none when it was killed.
     fn process(&mut self, chance: &mut Random, abort_at: &mut Option<u32>) -> Option<End> {
         let mut machine = Machine::resume(self.disk.clone(), self.now());
+        self.shown.begin();
         for steps in 0.. {
             assert!(steps < 20_000, "it never ends: {}", machine.journal().state.word());
             if abort_at.is_some_and(|at| at <= steps) {
@@ -353,6 +285,7 @@ impl History {
                         self.crashes += 1;
                         return None;
                     }
+                    self.shown.acts(&effect);
                     let outcome = self.perform(&machine, &effect);
                     self.tell(&(machine.journal().state.word(), effect.doing(), &outcome));
                     let took = self.luck.span(Duration::from_secs(1));
@@ -361,6 +294,7 @@ impl History {
                         self.crashes += 1;
                         return None;
                     }
+                    self.hears(machine.journal().state.word(), &effect, &outcome);
                     machine.take(&effect, outcome, self.now());
                 }
             }
@@ -370,47 +304,25 @@ impl History {
 
     fn run(mut self) -> (Ending, u32) {
         let mut chance = Random(Luck::new(self.luck.number()));
-        let mut abort_at = self.luck.once_in(3).then(|| u32::try_from(self.luck.below(120)).unwrap());
+        let latest = self.luck.of(&[40, 120, 300]);
+        let latest = self.luck.below(latest);
+        let mut abort_at = self.luck.once_in(3).then(|| u32::try_from(latest).unwrap());
         for _ in 0..400 {
             let end = self.process(&mut chance, &mut abort_at);
             self.tell(&end);
             match end {
                 Some(End::Ended(ending)) => return (self.is_settled(ending), self.crashes),
-                Some(End::Stuck(Stuck::Overwritten | Stuck::Contested | Stuck::NotHeld)) if self.meddled => self.mend(),
+                Some(End::Stuck(Stuck::Overwritten | Stuck::Contested | Stuck::NotHeld)) if self.meddled.is_some() => self.mend(),
                 Some(End::Parked(Parked::Failing { .. } | Parked::NotAccepted(_) | Parked::NotConverged { .. }))
                 | Some(End::Stuck(Stuck::NoEvidence))
                 | None => {}
+                Some(End::Stuck(Stuck::NoIds(name))) => self.world.mend_sink(&name),
                 Some(end) => panic!("{end}"),
             }
             let later = self.world.now + self.luck.span(Duration::from_secs(30));
             self.pass(later);
         }
         panic!("it is never done")
-    }
-
-    /// One key is left in the file, and it is the one in force, also when everything that was late has come.
-    fn is_settled(&mut self, ending: Ending) -> Ending {
-        self.pass(self.world.now + LATE + 3 * OVERLAP);
-        let file = self.world.file();
-        if self.meddled {
-            return ending;
-        }
-        let old = self.world.in_force().same_as(&KEYS[0]);
-        assert_eq!(old, ending == Ending::Aborted);
-        assert!(file.keys.find(self.world.in_force()).is_some());
-        if self.world.versions.len() > 1 {
-            assert_eq!(file.keys.items.len(), 1);
-        }
-        let window = self.disk.plan.task.window;
-        for (at, key) in self.world.public.iter().skip(1).filter(|(_, key)| !key.same_as(&KEYS[0])) {
-            let begun = at.checked_sub(LATE).unwrap();
-            assert!(window.is_open(date(self.base, *at)) || window.is_open(date(self.base, begun)), "{key:?} outside the window");
-        }
-        if ending == Ending::Done {
-            let told = self.disk.trail.iter().any(|entry| matches!(entry.fact, Fact::Put { client_tokens: Some(2..), .. }));
-            assert!(told, "how many tokens of clients ended");
-        }
-        ending
     }
 }
 

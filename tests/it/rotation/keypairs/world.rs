@@ -13,7 +13,7 @@ use vonage_sidecar::jwt::{SigningKey, generate};
 use vonage_sidecar::rotation::Delivered;
 use vonage_sidecar::rotation::evidence::{Answer, Held, Listing, Look, Sighting, Trust};
 use vonage_sidecar::rotation::keypair::File;
-use vonage_sidecar::secret::SecretId;
+use vonage_sidecar::secret::{Revision, SecretId};
 
 use crate::rotation::luck::Luck;
 
@@ -47,6 +47,8 @@ pub struct Sidecar {
     silent: Span,
     /// Is in no list.
     unlisted: Span,
+    /// Its sink takes the second key out.
+    maimed: bool,
     /// The last try of each key: when, and whether it was accepted. A restart forgets it.
     tried: Vec<(SigningKey, Instant, bool)>,
     /// When each key was last accepted, whatever it remembers of it.
@@ -67,6 +69,7 @@ impl Sidecar {
             down: None,
             silent,
             unlisted,
+            maimed: luck.percent(3),
             tried: Vec::new(),
             accepted: Vec::new(),
         }
@@ -83,9 +86,9 @@ impl Sidecar {
         !is_in(self.down, now)
     }
 
-    /// Further than the file of one that starts now.
-    pub fn is_too_far_behind(&self) -> bool {
-        self.lag > OVERLAP
+    /// Its file is older than that of one that starts now, or not whole: nobody can know before it was seen.
+    pub fn is_out_of_bounds(&self) -> bool {
+        self.lag > OVERLAP || self.maimed
     }
 
     /// Whether a key was accepted from where it is since then.
@@ -140,9 +143,23 @@ impl World {
         }
     }
 
-    fn file_of(&self, sidecar: &Sidecar) -> &File {
+    /// The keys that have reached it, with the mark of their deploy.
+    fn keys_of(&self, sidecar: &Sidecar) -> (&[Delivered<SigningKey>], Option<&Revision>) {
         let seen = self.versions.iter().rev().find(|(at, _)| *at + sidecar.lag <= self.now);
-        &seen.unwrap_or(&self.versions[0]).1
+        let keys = &seen.unwrap_or(&self.versions[0]).1.keys;
+        let shown = if sidecar.maimed && keys.revision.is_some() { 1 } else { keys.items.len() };
+        (&keys.items[..shown], keys.revision.as_ref())
+    }
+
+    /// A person mends the way of the file to it.
+    pub fn mend_sink(&mut self, name: &str) {
+        self.sidecars.iter_mut().filter(|one| one.name == name).for_each(|one| one.maimed = false);
+    }
+
+    /// Whether it is listed and answers, and was so for a while.
+    pub fn is_seen(&self, one: &Sidecar, span: Duration) -> bool {
+        let free = |of: Span| of.is_none_or(|(from, until)| self.now < from || until + span <= self.now);
+        one.booted + span <= self.now && free(one.unlisted) && free(one.silent)
     }
 
     pub fn resource(&self) -> Value {
@@ -155,7 +172,7 @@ impl World {
         if !self.sidecars[which].is_up(self.now) {
             return;
         }
-        let keys: Vec<SigningKey> = self.file_of(&self.sidecars[which]).keys.items.iter().map(|held| held.value.clone()).collect();
+        let keys: Vec<SigningKey> = self.keys_of(&self.sidecars[which]).0.iter().map(|held| held.value.clone()).collect();
         for key in keys {
             let (accepted, now) = (self.accepts(&key), self.now);
             let sidecar = &mut self.sidecars[which];
@@ -184,13 +201,14 @@ impl World {
     }
 
     fn look(&self, sidecar: &Sidecar) -> Look {
-        let file = self.file_of(sidecar);
+        let (keys, revision) = self.keys_of(sidecar);
+        let ago = |(_, at): &(SigningKey, Instant)| self.now - *at;
         let held = |key: &Delivered<SigningKey>| {
             let last = sidecar.tried.iter().find(|(other, ..)| other.same_as(&key.value));
             Held {
                 id: key.label.id.clone(),
                 unused_for: None,
-                accepted_ago: last.filter(|(.., accepted)| *accepted).map(|(_, at, _)| self.now - *at),
+                accepted_ago: sidecar.accepted.iter().find(|(other, at)| *at >= sidecar.booted && other.same_as(&key.value)).map(ago),
                 trust: if last.is_some_and(|(.., accepted)| !accepted) { Trust::Doubted } else { Trust::Trusted },
                 served: 0,
             }
@@ -198,15 +216,15 @@ impl World {
         Look {
             boot_id: String::new(),
             uptime: self.now.saturating_duration_since(sidecar.booted),
-            revision: file.keys.revision.clone(),
-            secrets: file.keys.items.iter().map(held).collect(),
+            revision: revision.cloned(),
+            secrets: keys.iter().map(held).collect(),
             client_tokens: 2,
         }
     }
 
     /// Whether it can sign what the provider shall accept.
     pub fn holds_the_key_in_force(&self, sidecar: &Sidecar) -> bool {
-        self.file_of(sidecar).keys.find(self.in_force()).is_some()
+        self.keys_of(sidecar).0.iter().any(|held| held.value.same_as(self.in_force()))
     }
 }
 
