@@ -8,7 +8,7 @@ use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::machine::{self, Now, State as _};
 use vonage_sidecar::rotation::secrets::halt::Unapproved;
 use vonage_sidecar::rotation::secrets::state::State;
-use vonage_sidecar::rotation::secrets::{Answer, Call, Effect, End, Item, Journal, Machine, Memory, Outcome, Secrets, Start};
+use vonage_sidecar::rotation::secrets::{Answer, Call, Effect, End, File, Item, Journal, Machine, Memory, Outcome, Secrets, Start};
 use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
 
 use super::beginnings::{plan, set_up};
@@ -40,6 +40,8 @@ pub(super) struct Rotator {
     hot: bool,
     listed: usize,
     pub(super) end: Option<End>,
+    /// What its machine was shown.
+    pub(super) shown: Shown,
 }
 
 pub struct History {
@@ -53,8 +55,6 @@ pub struct History {
     restless: bool,
     /// Somebody else revoked what was in use, or wrote an old file over ours: who is cut off then is not our doing.
     pub(super) harmed: bool,
-    /// What the machines were shown.
-    pub(super) shown: Shown,
     meddle_at: Vec<Instant>,
     steps: u32,
     saves: u32,
@@ -107,7 +107,6 @@ impl History {
             rough,
             restless,
             harmed: false,
-            shown: Shown::default(),
             meddle_at,
             steps: 0,
             saves: 0,
@@ -123,7 +122,17 @@ impl History {
             };
             let at = base + Duration::from_secs(number * history.luck.below(200));
             let machine = Machine::begin(start.clone(), history.now());
-            history.rotators.push(Rotator { machine, disk: None, start, at, runs: 4, hot: false, listed: 0, end: None });
+            history.rotators.push(Rotator {
+                machine,
+                disk: None,
+                start,
+                at,
+                runs: 4,
+                hot: false,
+                listed: 0,
+                end: None,
+                shown: Shown::default(),
+            });
         }
         history
     }
@@ -198,7 +207,7 @@ impl History {
                 if self.dies(which) {
                     return;
                 }
-                self.shown.acts(&effect);
+                self.rotators[which].shown.acts(&effect);
                 self.rotators[which].hot = matches!(self.rotators[which].machine.journal().state, State::Revoke(_));
                 let outcome = self.attempt(which, &effect);
                 self.tell(&(which, self.rotators[which].machine.journal().state.word(), &effect, &outcome));
@@ -208,8 +217,9 @@ impl History {
                     return;
                 }
                 let now = Now { instant: self.rotators[which].at, ..now };
-                self.shown.hears(&effect, &outcome, now.instant);
-                self.rotators[which].machine.take(&effect, outcome, now);
+                let rotator = &mut self.rotators[which];
+                rotator.shown.hears(rotator.machine.journal().state.word(), &effect, &outcome, self.world.now);
+                rotator.machine.take(&effect, outcome, now);
             }
         }
     }
@@ -219,7 +229,6 @@ impl History {
             return false;
         }
         self.crashes += 1;
-        self.shown.forget();
         self.tell(&(which, "dies"));
         let down = self.luck.span(Duration::from_secs(90));
         self.start_again(which, down);
@@ -234,6 +243,7 @@ impl History {
         let rotator = &mut self.rotators[which];
         rotator.hot = false;
         rotator.at = at;
+        rotator.shown.begin();
         rotator.machine = match rotator.disk.clone() {
             Some(journal) => Machine::resume(journal, now),
             None => Machine::begin(rotator.start.clone(), now),
@@ -323,7 +333,11 @@ impl History {
         if !self.world.file().has_exactly(&deploy.expect) {
             return Outcome::Moved;
         }
+        let before = self.world.file().clone();
         self.world.write(deploy.items.iter().map(Item::delivered).collect(), Some(deploy.revision.clone()));
+        if self.rough.meddling && self.luck.percent(15) {
+            self.put_back(before);
+        }
         Outcome::Done
     }
 
@@ -365,10 +379,7 @@ impl History {
             3 => {
                 let index = self.luck.place(self.world.versions.len());
                 let file = self.world.versions[index].file.clone();
-                let doomed = |id: &SecretId| self.world.late.iter().any(|(_, late)| matches!(late, Late::Revoke(other) if other == id));
-                let good = |value: &ApiSecret| self.world.active().any(|secret| secret.value.same_as(value) && !doomed(&secret.id));
-                self.harmed |= !file.items.iter().any(|item| good(&item.value));
-                self.world.versions.push(Version { at: self.world.now, file });
+                self.put_back(file);
             }
             _ => {
                 let mut file = self.world.file().clone();
@@ -377,6 +388,14 @@ impl History {
                 self.world.versions.push(Version { at: self.world.now, file });
             }
         }
+    }
+
+    /// Somebody writes an older file over ours.
+    fn put_back(&mut self, file: File) {
+        let doomed = |id: &SecretId| self.world.late.iter().any(|(_, late)| matches!(late, Late::Revoke(other) if other == id));
+        let good = |value: &ApiSecret| self.world.active().any(|secret| secret.value.same_as(value) && !doomed(&secret.id));
+        self.harmed |= !file.items.iter().any(|item| good(&item.value));
+        self.world.versions.push(Version { at: self.world.now, file });
     }
 
     fn revoke_like_a_stranger(&mut self, maker: Maker) {

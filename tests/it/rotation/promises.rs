@@ -11,7 +11,7 @@ use vonage_sidecar::rotation::secrets::fact::Fact;
 use vonage_sidecar::rotation::secrets::halt::{Ending, Stuck};
 use vonage_sidecar::rotation::secrets::state::{Goes, State};
 use vonage_sidecar::rotation::secrets::task::{Approve, Mode};
-use vonage_sidecar::rotation::secrets::{Effect, End, Outcome, Secrets};
+use vonage_sidecar::rotation::secrets::{Answer, Effect, End, Outcome, Secrets};
 use vonage_sidecar::secret::{ApiSecret, SecretId};
 use vonage_sidecar::vonage::hosts::Host;
 
@@ -19,7 +19,10 @@ use super::beginnings::PROOF;
 use super::history::History;
 use super::world::Maker;
 
-/// What the machines were shown: they may act on it, and must not forget it.
+/// What happens so shortly before a revoke cannot be known.
+const MOMENT: Duration = Duration::from_secs(5);
+
+/// What a machine was shown: it may act on it, and must not forget it.
 #[derive(Default)]
 pub struct Shown {
     /// The sidecars seen. A process that acts has put them down, and the next one knows them.
@@ -27,6 +30,12 @@ pub struct Shown {
     /// Those of the last look: nothing was done since.
     looked: Vec<String>,
     rows: Vec<Row>,
+    /// When it last saw the file, the list of the account, and the sidecars.
+    read_at: Option<Instant>,
+    listed_at: Option<Instant>,
+    looked_at: Option<Instant>,
+    /// The state in which this process wrote the file, and was told so.
+    wrote_in: &'static str,
 }
 
 /// Acceptances in a row of a value at a host.
@@ -35,6 +44,7 @@ struct Row {
     host: Host,
     times: u32,
     first: Instant,
+    last: Instant,
     proven: bool,
 }
 
@@ -46,34 +56,53 @@ impl Shown {
         }
     }
 
-    /// A process died before it could do anything.
-    pub fn forget(&mut self) {
+    /// Another process: what the last one had not put down may be forgotten.
+    pub fn begin(&mut self) {
         self.looked.clear();
+        self.wrote_in = "";
     }
 
-    pub fn hears(&mut self, effect: &Effect, outcome: &Outcome, now: Instant) {
+    pub fn hears(&mut self, step: &'static str, effect: &Effect, outcome: &Outcome, now: Instant) {
+        if self.wrote_in != step {
+            self.wrote_in = "";
+        }
         match (effect, outcome) {
+            (Effect::Deploy(_), Outcome::Done) => {
+                assert!(self.wrote_in.is_empty(), "written twice: somebody else writes, too");
+                self.wrote_in = step;
+            }
             (_, Outcome::Seen(sightings)) => {
                 let listed = sightings.iter().filter(|one| one.listing == Listing::Listed);
                 self.looked = listed.map(|one| one.name.clone()).collect();
+                self.looked_at = Some(now);
             }
             (Effect::Prove { value, host }, Outcome::Accepted) => {
                 let row = self.row(value, *host, now);
                 row.first = if row.times == 0 { now } else { row.first };
                 row.times += 1;
+                row.last = now;
                 row.proven |= row.times >= PROOF.0 && now - row.first >= PROOF.1;
             }
             (Effect::Prove { value, host }, Outcome::Refused) => self.row(value, *host, now).times = 0,
+            (_, Outcome::File(_)) => self.read_at = Some(now),
+            (_, Outcome::Answer(Answer::Listed(_))) => self.listed_at = Some(now),
             _ => {}
         }
     }
 
     fn row(&mut self, value: &ApiSecret, host: Host, now: Instant) -> &mut Row {
         let at = self.rows.iter().position(|row| row.host == host && row.value.same_as(value)).unwrap_or_else(|| {
-            self.rows.push(Row { value: value.clone(), host, times: 0, first: now, proven: false });
+            self.rows.push(Row { value: value.clone(), host, times: 0, first: now, last: now, proven: false });
             self.rows.len() - 1
         });
         &mut self.rows[at]
+    }
+
+    /// Whether all that a revoke rests on was seen a moment ago.
+    fn is_fresh(&self, stays: &ApiSecret, now: Instant) -> bool {
+        let lately = |at: Instant| now.duration_since(at) < MOMENT;
+        let accepted = self.rows.iter().filter(|row| row.times > 0 && lately(row.last) && row.value.same_as(stays)).count();
+        accepted == 2 && [self.read_at, self.listed_at, self.looked_at].into_iter().all(|at| at.is_some_and(lately))
     }
 
     fn is_proven(&self, value: &ApiSecret) -> bool {
@@ -100,8 +129,10 @@ impl History {
         assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
         // What happens between the last look and the revoke is no fault.
         let within = journal.plan.task.soak.saturating_sub(Duration::from_secs(3));
-        let user =
-            self.sidecars.iter().find(|one| self.shown.known.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
+        let user = self
+            .sidecars
+            .iter()
+            .find(|one| self.rotators[which].shown.known.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
         assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
         if emergency.is_none() {
             self.check_converged(which);
@@ -128,7 +159,7 @@ impl History {
         if self.harmed || self.hasty() {
             return;
         }
-        let known = |name: &String| self.shown.known.contains(name);
+        let known = |name: &String| self.rotators.iter().any(|one| one.shown.known.contains(name));
         for sidecar in &self.sidecars {
             // What is further behind than a starting one may be counts once it was seen.
             if sidecar.is_too_far_behind() && !known(&sidecar.name) {
@@ -167,7 +198,7 @@ impl History {
         }
         for item in &deploy.items {
             let is_new = !change.before.iter().any(|before| before.same_as(&item.value));
-            assert!(!is_new || self.shown.is_proven(&item.value), "{} is deployed and was not proven", item.id);
+            assert!(!is_new || self.rotators[which].shown.is_proven(&item.value), "{} is deployed and was not proven", item.id);
         }
     }
 
@@ -176,9 +207,10 @@ impl History {
         let journal = self.rotators[which].machine.journal();
         let State::Revoke(change) = &journal.state else { return };
         let Goes::Used(_) = change.goes else { return };
+        assert!(self.rotators[which].shown.is_fresh(&change.stays.value, self.world.now), "a revoke rests on what was seen long ago");
         let deployed = self.world.versions.iter().find(|version| version.file.revision.as_ref() == Some(&change.revision));
         let since = deployed.expect("a secret is revoked that sidecars use, and nothing was deployed").at;
-        for one in self.sidecars.iter().filter(|one| self.shown.known.contains(&one.name) && one.is_up(self.world.now)) {
+        for one in self.sidecars.iter().filter(|one| self.rotators[which].shown.known.contains(&one.name) && one.is_up(self.world.now)) {
             assert!(one.had_accepted(&change.stays.value, since), "{} has not had the secret accepted", one.name);
         }
     }

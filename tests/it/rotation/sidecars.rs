@@ -51,7 +51,8 @@ impl Sidecar {
         let from = if restless(luck, 30) { now + luck.span(Duration::from_secs(400)) } else { now };
         let until = restless(luck, 10).then(|| from + luck.span(Duration::from_secs(300)));
         let hidden = now + luck.span(Duration::from_secs(200));
-        let unlisted = restless(luck, 25).then(|| (hidden, hidden + luck.span(Duration::from_secs(200))));
+        let missing = luck.of(&[Duration::from_secs(200), Duration::from_secs(800)]);
+        let unlisted = restless(luck, 25).then(|| (hidden, hidden + luck.span(missing)));
         Self {
             name: format!("m{number}"),
             behind: luck.span(if from == now { temper.behind } else { temper.behind.min(OLDEST) }),

@@ -153,7 +153,8 @@ impl World {
 
     /// A person mends the way of the file to it.
     pub fn mend_sink(&mut self, name: &str) {
-        self.sidecars.iter_mut().filter(|one| one.name == name).for_each(|one| one.maimed = false);
+        let one = self.sidecars.iter_mut().find(|one| one.name == name && one.maimed);
+        one.expect("its file is whole, and is taken for one that is not").maimed = false;
     }
 
     /// Whether it is listed and answers, and was so for a while.
