@@ -45,6 +45,9 @@ pub mod state;
 pub mod steps;
 pub mod task;
 
+#[cfg(test)]
+mod tests;
+
 /// The kind of rotation that replaces a key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPairs;

@@ -101,6 +101,13 @@ async fn a_credentials_file_that_cannot_be_replaced_stops_the_rotation_before_an
     let parked = host.refuses(&format!("rotate --account {KEY} --give-up 1ms"), "everybody on this machine could read").await;
     assert!(parked.err.contains("chmod 0640"), "{}", parked.err);
     assert_eq!(host.ids(KEY).len(), 1);
+
+    let people = host.refuses(&format!("rotate --account {KEY} --give-up 600ms"), "everybody on this machine could read").await;
+    assert_eq!(people.out.matches("is tried again").count(), 1, "the same failure is told once: {}", people.out);
+    let machines = host.refuses(&format!("rotate --account {KEY} --give-up 600ms --json"), "everybody on this machine could read").await;
+    let events = machines.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let times: Vec<_> = events.filter(|event| event["event"] == "failed").map(|event| event["times"].as_u64().unwrap()).collect();
+    assert_eq!(times, [1, 2, 3], "machines get each one: {}", machines.out);
 }
 
 /// The directory of the journal is a file system of its own, which is full.
