@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vonage_sidecar::credentials::Keep;
 use vonage_sidecar::rotation::plan::Fleet;
-use vonage_sidecar::rotation::secrets::Plan;
 use vonage_sidecar::rotation::secrets::task::{Approve, Emergency, Mode, Task};
+use vonage_sidecar::rotation::secrets::{File, Plan};
 use vonage_sidecar::secret::{ApiKey, ApiSecret, SecretId};
 
 use super::luck::Luck;
@@ -47,7 +47,7 @@ pub fn set_up(world: &mut World, luck: &mut Luck) -> (Vec<SecretId>, Mode) {
             world.lag = Duration::ZERO;
         }
     }
-    world.write(items, None);
+    world.write(File { items, revision: None });
     let leaked = luck.of(&[None, Some(a.id.clone())]);
     let deadline = luck.of(&[Duration::ZERO, Duration::from_secs(120)]);
     let emergency = Mode::Emergency(Emergency { leaked, deadline });

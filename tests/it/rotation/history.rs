@@ -15,7 +15,7 @@ use super::beginnings::{plan, set_up};
 use super::luck::{Counter, Luck};
 use super::promises::Shown;
 use super::sidecars::{OLDEST, Sidecar, Temper};
-use super::world::{Late, Maker, Version, World};
+use super::world::{Late, Maker, World};
 
 /// How rough a history is.
 pub struct Roughness {
@@ -334,7 +334,8 @@ impl History {
             return Outcome::Moved;
         }
         let before = self.world.file().clone();
-        self.world.write(deploy.items.iter().map(Item::delivered).collect(), Some(deploy.revision.clone()));
+        let items = deploy.items.iter().map(Item::delivered).collect();
+        self.world.write(File { items, revision: Some(deploy.revision.clone()) });
         if self.rough.meddling && self.luck.percent(15) {
             self.put_back(before);
         }
@@ -385,7 +386,7 @@ impl History {
                 let mut file = self.world.file().clone();
                 let item = self.luck.place(file.items.len());
                 file.items[item].label.keep = Keep::Yes;
-                self.world.versions.push(Version { at: self.world.now, file });
+                self.world.write(file);
             }
         }
     }
@@ -395,7 +396,7 @@ impl History {
         let doomed = |id: &SecretId| self.world.late.iter().any(|(_, late)| matches!(late, Late::Revoke(other) if other == id));
         let good = |value: &ApiSecret| self.world.active().any(|secret| secret.value.same_as(value) && !doomed(&secret.id));
         self.harmed |= !file.items.iter().any(|item| good(&item.value));
-        self.world.versions.push(Version { at: self.world.now, file });
+        self.world.write(file);
     }
 
     fn revoke_like_a_stranger(&mut self, maker: Maker) {

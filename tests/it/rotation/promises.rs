@@ -129,10 +129,9 @@ impl History {
         assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
         // What happens between the last look and the revoke is no fault.
         let within = journal.plan.task.soak.saturating_sub(Duration::from_secs(3));
-        let user = self
-            .sidecars
-            .iter()
-            .find(|one| self.rotators[which].shown.known.contains(&one.name) && one.has_used(&secret.value, within, self.world.now));
+        let user = self.sidecars.iter().find(|one| {
+            self.rotators[which].shown.known.contains(&one.name) && one.has_used(self.world.which(&secret.value), within, self.world.now)
+        });
         assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
         if emergency.is_none() {
             self.check_converged(which);
@@ -145,7 +144,8 @@ impl History {
             return;
         }
         let good = |value: &ApiSecret| self.world.active().any(|secret| secret.id != *id && secret.value.same_as(value));
-        let left = self.world.file().items.iter().any(|item| good(&item.value) && (0..2).all(|host| self.world.accepts(&item.value, host)));
+        let left =
+            self.world.file().items.iter().any(|item| good(&item.value) && self.world.accepts_everywhere(self.world.which(&item.value)));
         assert!(left, "after the revoke of {id} nothing in the file is good");
     }
 
@@ -211,7 +211,7 @@ impl History {
         let deployed = self.world.versions.iter().find(|version| version.file.revision.as_ref() == Some(&change.revision));
         let since = deployed.expect("a secret is revoked that sidecars use, and nothing was deployed").at;
         for one in self.sidecars.iter().filter(|one| self.rotators[which].shown.known.contains(&one.name) && one.is_up(self.world.now)) {
-            assert!(one.had_accepted(&change.stays.value, since), "{} has not had the secret accepted", one.name);
+            assert!(one.had_accepted(self.world.which(&change.stays.value), since), "{} has not had the secret accepted", one.name);
         }
     }
 
@@ -227,11 +227,16 @@ impl History {
         for id in revoked {
             let secret = self.world.secrets.iter().find(|secret| secret.id == *id).unwrap();
             let held = secret.maker != Maker::Stranger;
-            assert!(!held || (0..2).all(|host| !self.world.accepts(&secret.value, host)), "{id} is revoked and still accepted");
+            assert!(
+                !held || (0..2).all(|host| !self.world.accepts(self.world.which(&secret.value), host)),
+                "{id} is revoked and still accepted"
+            );
         }
         let Some(End::Ended(Ending::Done | Ending::Removed)) = self.rotators[which].end else { return };
-        let accepted = |value: &ApiSecret| (0..2).all(|host| self.world.accepts(value, host));
-        assert!(accepted(&self.world.file().items[0].value), "what stays is not accepted everywhere");
+        assert!(
+            self.world.accepts_everywhere(self.world.which(&self.world.file().items[0].value)),
+            "what stays is not accepted everywhere"
+        );
     }
 
     /// Somebody else changes the same things.

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use vonage_sidecar::rotation::evidence::{Answer, Held, Listing, Look, Sighting, Trust};
-use vonage_sidecar::secret::ApiSecret;
 
 use super::luck::Luck;
 use super::world::World;
@@ -26,13 +25,14 @@ pub struct Sidecar {
     /// Is in no list between these.
     unlisted: Option<(Instant, Instant)>,
     used: Vec<Use>,
-    /// When each value was last accepted, whatever a restart forgets of it.
-    accepted: Vec<(ApiSecret, Instant)>,
+    /// When each secret was last accepted, whatever a restart forgets of it.
+    accepted: Vec<(Option<usize>, Instant)>,
 }
 
 #[derive(Debug)]
 struct Use {
-    value: ApiSecret,
+    /// None: the value was never a secret.
+    secret: Option<usize>,
     used: Option<Instant>,
     accepted: Option<Instant>,
     doubted: bool,
@@ -78,9 +78,9 @@ impl Sidecar {
         if there && !hidden { Listing::Listed } else { Listing::Left }
     }
 
-    fn entry(&mut self, value: &ApiSecret) -> &mut Use {
-        let at = self.used.iter().position(|one| one.value.same_as(value)).unwrap_or_else(|| {
-            self.used.push(Use { value: value.clone(), used: None, accepted: None, doubted: false });
+    fn entry(&mut self, secret: Option<usize>) -> &mut Use {
+        let at = self.used.iter().position(|one| one.secret == secret).unwrap_or_else(|| {
+            self.used.push(Use { secret, used: None, accepted: None, doubted: false });
             self.used.len() - 1
         });
         &mut self.used[at]
@@ -102,42 +102,38 @@ impl Sidecar {
 
     /// In the order of the file, until one is accepted.
     fn serve(&mut self, world: &World) {
-        for item in &world.file_behind(self.behind).items {
-            let accepted = world.accepts(&item.value, 0) && world.accepts(&item.value, 1);
-            let entry = self.entry(&item.value);
-            entry.used = Some(world.now);
-            entry.doubted = !accepted;
-            if accepted {
-                entry.accepted = Some(world.now);
-                self.note(&item.value, world.now);
+        for secret in &world.version_behind(self.behind).secrets {
+            self.entry(*secret).used = Some(world.now);
+            if self.tries(world, *secret) {
                 return;
             }
         }
     }
 
-    fn note(&mut self, value: &ApiSecret, now: Instant) {
-        match self.accepted.iter_mut().find(|(other, _)| other.same_as(value)) {
-            Some((_, at)) => *at = now,
-            None => self.accepted.push((value.clone(), now)),
-        }
-    }
-
-    /// Whether a value was accepted from where it is since then.
-    pub fn had_accepted(&self, value: &ApiSecret, since: Instant) -> bool {
-        self.accepted.iter().any(|(other, at)| *at >= since && other.same_as(value))
-    }
-
     /// `POST /prove`: every value is tried.
     pub fn prove(&mut self, world: &World) {
-        for item in &world.file_behind(self.behind).items {
-            let accepted = world.accepts(&item.value, 0) && world.accepts(&item.value, 1);
-            let entry = self.entry(&item.value);
-            entry.doubted = !accepted;
-            if accepted {
-                entry.accepted = Some(world.now);
-                self.note(&item.value, world.now);
+        for secret in &world.version_behind(self.behind).secrets {
+            self.tries(world, *secret);
+        }
+    }
+
+    fn tries(&mut self, world: &World, secret: Option<usize>) -> bool {
+        let (accepted, now) = (world.accepts_everywhere(secret), world.now);
+        let entry = self.entry(secret);
+        entry.doubted = !accepted;
+        if accepted {
+            entry.accepted = Some(now);
+            match self.accepted.iter_mut().find(|(other, _)| *other == secret) {
+                Some((_, at)) => *at = now,
+                None => self.accepted.push((secret, now)),
             }
         }
+        accepted
+    }
+
+    /// Whether a secret was accepted from where it is since then.
+    pub fn had_accepted(&self, secret: Option<usize>, since: Instant) -> bool {
+        self.accepted.iter().any(|(other, at)| *at >= since && *other == secret)
     }
 
     /// What a look shows of it; nothing when it is in no list and was never seen.
@@ -152,9 +148,9 @@ impl Sidecar {
     }
 
     fn look(&self, world: &World) -> Look {
-        let file = world.file_behind(self.behind);
-        let secrets = file.items.iter().map(|item| {
-            let known = self.used.iter().find(|one| one.value.same_as(&item.value));
+        let version = world.version_behind(self.behind);
+        let secrets = version.file.items.iter().zip(&version.secrets).map(|(item, secret)| {
+            let known = self.used.iter().find(|one| one.secret == *secret);
             let ago = |at: Instant| world.now.duration_since(at);
             Held {
                 id: item.label.id.clone(),
@@ -166,13 +162,13 @@ impl Sidecar {
         });
         let secrets = secrets.collect();
         let uptime = world.now.saturating_duration_since(self.booted);
-        Look { boot_id: String::new(), uptime, revision: file.revision.clone(), secrets, client_tokens: 0 }
+        Look { boot_id: String::new(), uptime, revision: version.file.revision.clone(), secrets, client_tokens: 0 }
     }
 
     /// Whether it is known to have used a value so lately.
-    pub fn has_used(&self, value: &ApiSecret, within: Duration, now: Instant) -> bool {
+    pub fn has_used(&self, secret: Option<usize>, within: Duration, now: Instant) -> bool {
         let lately = |at: Instant| now.saturating_duration_since(at) < within;
-        self.used.iter().any(|one| one.value.same_as(value) && one.used.is_some_and(lately))
+        self.used.iter().any(|one| one.secret == secret && one.used.is_some_and(lately))
     }
 
     /// Further than the file of one that starts now.
@@ -182,9 +178,11 @@ impl Sidecar {
 
     /// Whether it serves, is known to the list, and has no secret that every host accepts: what must never be.
     pub fn is_cut_off(&self, world: &World) -> bool {
-        let counts = self.is_up(world.now) && self.listing(world.now) == Listing::Listed;
-        let file = world.file_behind(self.behind);
-        let served = |host| file.items.iter().any(|item| world.accepts(&item.value, host));
-        counts && !(served(0) && served(1))
+        if !self.is_up(world.now) || self.listing(world.now) == Listing::Left {
+            return false;
+        }
+        let secrets = &world.version_behind(self.behind).secrets;
+        let served = |host| secrets.iter().any(|secret| world.accepts(*secret, host));
+        !(served(0) && served(1))
     }
 }

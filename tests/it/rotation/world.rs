@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use vonage_sidecar::credentials::{Keep, Label};
 use vonage_sidecar::rotation::secrets::{Answer, Delivered, File, Outcome};
-use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
+use vonage_sidecar::secret::{ApiSecret, SecretId};
 use vonage_sidecar::vonage::hosts::Host;
 use vonage_sidecar::vonage::management::Listed;
 
@@ -49,6 +49,8 @@ pub enum Late {
 pub struct Version {
     pub at: Instant,
     pub file: File,
+    /// Which secret each of its items is; none was never one.
+    pub secrets: Vec<Option<usize>>,
 }
 
 #[derive(Debug)]
@@ -95,27 +97,39 @@ impl World {
         &self.versions.last().unwrap().file
     }
 
-    pub fn write(&mut self, items: Vec<Delivered>, revision: Option<Revision>) {
-        self.versions.push(Version { at: self.now, file: File { items, revision } });
+    /// Somebody writes the file. A value is in it after it was made, so that no time goes into comparing values later.
+    pub fn write(&mut self, file: File) {
+        let secrets = file.items.iter().map(|item| self.which(&item.value)).collect();
+        self.versions.push(Version { at: self.now, file, secrets });
     }
 
     /// The file as somebody has it who is so far behind.
-    pub fn file_behind(&self, lag: Duration) -> &File {
+    pub fn version_behind(&self, lag: Duration) -> &Version {
         let seen = self.versions.iter().rev().find(|version| version.at + lag <= self.now);
-        &seen.unwrap_or(&self.versions[0]).file
+        seen.unwrap_or(&self.versions[0])
     }
 
-    /// Whether a host accepts a value now.
-    pub fn accepts(&self, value: &ApiSecret, host: usize) -> bool {
-        self.secrets.iter().any(|secret| {
-            let not_refused = secret.refused.is_none_or(|from| self.now < from[host]);
-            not_refused && self.now >= secret.known[host] && secret.value.same_as(value)
+    /// Which secret has this value.
+    pub fn which(&self, value: &ApiSecret) -> Option<usize> {
+        self.secrets.iter().position(|secret| secret.value.same_as(value))
+    }
+
+    /// Whether a host accepts a secret now.
+    pub fn accepts(&self, secret: Option<usize>, host: usize) -> bool {
+        secret.is_some_and(|which| {
+            let secret = &self.secrets[which];
+            self.now >= secret.known[host] && secret.refused.is_none_or(|from| self.now < from[host])
         })
+    }
+
+    /// Whether every host does.
+    pub fn accepts_everywhere(&self, secret: Option<usize>) -> bool {
+        self.accepts(secret, 0) && self.accepts(secret, 1)
     }
 
     pub fn prove(&self, value: &ApiSecret, host: Host) -> Outcome {
         let host = usize::from(host == Host::API);
-        if self.accepts(value, host) { Outcome::Accepted } else { Outcome::Refused }
+        if self.accepts(self.which(value), host) { Outcome::Accepted } else { Outcome::Refused }
     }
 
     /// Whether the management plane takes a value: any that is not revoked.
