@@ -45,7 +45,7 @@ pub(super) struct Rotator {
 }
 
 pub struct History {
-    base: Instant,
+    pub(super) base: Instant,
     pub(super) world: World,
     pub(super) sidecars: Vec<Sidecar>,
     pub(super) rotators: Vec<Rotator>,
