@@ -69,6 +69,15 @@ pub enum Telling {
     Aloud,
 }
 
+impl Telling {
+    pub fn tell(self, at: Duration, what: &dyn std::fmt::Debug) {
+        if self == Self::Aloud {
+            let line = format!("{:>8.1} s {what:?}", at.as_secs_f64());
+            println!("{line}");
+        }
+    }
+}
+
 /// What came of it.
 pub struct Outcomes {
     pub end: End,
@@ -139,10 +148,7 @@ impl History {
 
     /// For whoever looks into one history.
     fn tell(&self, what: &dyn std::fmt::Debug) {
-        if self.telling == Telling::Aloud {
-            let line = format!("{:>8.1} s {what:?}", self.world.now.duration_since(self.base).as_secs_f64());
-            println!("{line}");
-        }
+        self.telling.tell(self.world.now - self.base, what);
     }
 
     fn now(&self) -> Now {

@@ -117,9 +117,7 @@ impl History {
 
     /// For whoever looks into one history.
     fn tell(&self, what: &dyn std::fmt::Debug) {
-        if self.telling == Telling::Aloud {
-            println!("{:>8.1} s {what:?}", (self.world.now - self.base).as_secs_f64());
-        }
+        self.telling.tell(self.world.now - self.base, what);
     }
 
     fn now(&self) -> Now {
@@ -313,8 +311,10 @@ impl History {
             match end {
                 Some(End::Ended(ending)) => return (self.is_settled(ending), self.crashes),
                 Some(End::Stuck(Stuck::Overwritten | Stuck::Contested | Stuck::NotHeld)) if self.meddled.is_some() => self.mend(),
-                Some(End::Parked(Parked::Failing { .. } | Parked::NotAccepted(_) | Parked::NotConverged { .. }))
-                | Some(End::Stuck(Stuck::NoEvidence))
+                Some(
+                    End::Parked(Parked::Failing { .. } | Parked::NotAccepted(_) | Parked::NotConverged { .. })
+                    | End::Stuck(Stuck::NoEvidence),
+                )
                 | None => {}
                 Some(End::Stuck(Stuck::NoIds(name))) => self.world.mend_sink(&name),
                 Some(end) => panic!("{end}"),
