@@ -75,6 +75,8 @@ struct History {
     troubled: bool,
     crashes: u32,
     shown: Shown,
+    /// The step of a process at which a person has second thoughts.
+    abort_at: Option<u32>,
     meddle_at: Vec<Instant>,
     /// When somebody else meddled last.
     meddled: Option<Instant>,
@@ -112,7 +114,20 @@ impl History {
         let disk = Machine::begin(start, Now { instant: now, date: date(base, now) }).journal().clone();
         let troubled = !luck.once_in(4);
         let meddle_at = if luck.once_in(5) { (0..2).map(|_| now + luck.span(Duration::from_secs(500))).collect() } else { Vec::new() };
-        Self { world, luck, base, disk, troubled, crashes: 0, shown: Shown::new(now), meddle_at, meddled: None, harmed: false, telling }
+        Self {
+            world,
+            luck,
+            base,
+            disk,
+            troubled,
+            crashes: 0,
+            shown: Shown::new(now),
+            abort_at: None,
+            meddle_at,
+            meddled: None,
+            harmed: false,
+            telling,
+        }
     }
 
     /// For whoever looks into one history.
@@ -135,7 +150,7 @@ impl History {
             }
             let which = self.luck.place(self.world.sidecars.len());
             if self.luck.once_in(30) {
-                self.world.try_keys(which);
+                self.world.try_keys(which, &mut self.luck);
             }
             let now = self.world.now;
             if self.luck.once_in(900) && self.world.sidecars[which].is_up(now) {
@@ -213,7 +228,7 @@ impl History {
             Effect::AskMembers { members } => {
                 for which in 0..self.world.sidecars.len() {
                     if members.contains(&self.world.sidecars[which].name) {
-                        self.world.try_keys(which);
+                        self.world.try_keys(which, &mut self.luck);
                     }
                 }
                 Outcome::Done
@@ -233,6 +248,9 @@ impl History {
             (true, 1) => {
                 let at = self.world.now + self.luck.span(LATE);
                 self.world.late.push((at, key.clone()));
+                if self.luck.once_in(4) {
+                    self.abort_at = Some(0);
+                }
                 lost
             }
             (fails, _) => {
@@ -265,13 +283,13 @@ impl History {
     }
 
     /// One process from its start to its end; none when it was killed.
-    fn process(&mut self, chance: &mut Random, abort_at: &mut Option<u32>) -> Option<End> {
+    fn process(&mut self, chance: &mut Random) -> Option<End> {
         let mut machine = Machine::resume(self.disk.clone(), self.now());
         self.shown.begin();
         for steps in 0.. {
             assert!(steps < 20_000, "it never ends: {}", machine.journal().state.word());
-            if abort_at.is_some_and(|at| at <= steps) {
-                *abort_at = None;
+            if self.abort_at.is_some_and(|at| at <= steps) {
+                self.abort_at = None;
                 // Refused when it is too late, and then it goes on.
                 let _refused = machine.abort(self.now(), chance);
             }
@@ -303,10 +321,9 @@ impl History {
     fn run(mut self) -> (Ending, u32) {
         let mut chance = Random(Luck::new(self.luck.number()));
         let latest = self.luck.of(&[40, 120, 300]);
-        let latest = self.luck.below(latest);
-        let mut abort_at = self.luck.once_in(3).then(|| u32::try_from(latest).unwrap());
+        self.abort_at = self.luck.once_in(3).then(|| u32::try_from(self.luck.below(latest)).unwrap());
         for _ in 0..400 {
-            let end = self.process(&mut chance, &mut abort_at);
+            let end = self.process(&mut chance);
             self.tell(&end);
             match end {
                 Some(End::Ended(ending)) => return (self.is_settled(ending), self.crashes),

@@ -193,6 +193,12 @@ impl History {
     pub(super) fn check_may_deploy(&self, which: usize, deploy: &Deploy<Secrets>) {
         let journal = self.rotators[which].disk.as_ref().expect("a deploy without a journal");
         let change = journal.state.change().unwrap_or_else(|| panic!("a deploy, and the journal says {}", journal.state.word()));
+        let items = change.items_between();
+        let between: Vec<&ApiSecret> = items.iter().map(|item| &item.value).collect();
+        let is_known = |known: &[&ApiSecret]| {
+            known.len() == deploy.expect.len() && deploy.expect.iter().all(|value| known.iter().any(|one| one.same_as(value)))
+        };
+        assert!(is_known(&change.before.iter().collect::<Vec<_>>()) || is_known(&between), "what somebody else wrote is written over");
         if self.hasty() {
             return;
         }

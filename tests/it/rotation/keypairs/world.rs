@@ -91,9 +91,10 @@ impl Sidecar {
         self.lag > OVERLAP || self.maimed
     }
 
-    /// Whether a key was accepted from where it is since then.
-    pub fn had_accepted(&self, key: &SigningKey, since: Instant) -> bool {
-        self.accepted.iter().any(|(other, at)| other.same_as(key) && *at >= since)
+    /// Whether a key was accepted from where it is since then, and not refused after that for longer than a moment.
+    pub fn trusts(&self, key: &SigningKey, since: Instant, moment: Instant) -> bool {
+        let accepted = self.accepted.iter().any(|(other, at)| other.same_as(key) && *at >= since);
+        accepted && self.tried.iter().all(|(other, at, accepted)| *accepted || *at > moment || !other.same_as(key))
     }
 }
 
@@ -169,13 +170,14 @@ impl World {
         json!({ "id": "app-1", "name": "app", "keys": { "public_key": public }, "other": self.unknown_member })
     }
 
-    pub fn try_keys(&mut self, which: usize) {
+    /// Now and then a good one is refused from where the sidecar is.
+    pub fn try_keys(&mut self, which: usize, luck: &mut Luck) {
         if !self.sidecars[which].is_up(self.now) {
             return;
         }
         let keys: Vec<SigningKey> = self.keys_of(&self.sidecars[which]).0.iter().map(|held| held.value.clone()).collect();
         for key in keys {
-            let (accepted, now) = (self.accepts(&key), self.now);
+            let (accepted, now) = (self.accepts(&key) && !luck.once_in(25), self.now);
             let sidecar = &mut self.sidecars[which];
             sidecar.tried.retain(|(other, ..)| !other.same_as(&key));
             sidecar.tried.push((key.clone(), now, accepted));
