@@ -148,7 +148,7 @@ impl History {
         assert!(self.is_new(row.last), "not accepted a moment ago");
         for one in self.world.sidecars.iter().filter(|one| one.is_up(self.world.now)) {
             let counts = self.shown.known.contains(&one.name) || self.world.is_seen(one, MOMENT);
-            assert!(!counts || one.trusts(&change.to.value, since, self.world.now - MOMENT), "{} has not had the key accepted", one.name);
+            assert!(!counts || one.trusts(&change.to.value, since, self.world.now, MOMENT), "{} has not had the key accepted", one.name);
         }
     }
 

@@ -92,9 +92,9 @@ impl Sidecar {
     }
 
     /// Whether a key was accepted from where it is since then, and not refused after that for longer than a moment.
-    pub fn trusts(&self, key: &SigningKey, since: Instant, moment: Instant) -> bool {
+    pub fn trusts(&self, key: &SigningKey, since: Instant, now: Instant, moment: Duration) -> bool {
         let accepted = self.accepted.iter().any(|(other, at)| other.same_as(key) && *at >= since);
-        accepted && self.tried.iter().all(|(other, at, accepted)| *accepted || *at > moment || !other.same_as(key))
+        accepted && self.tried.iter().all(|(other, at, accepted)| *accepted || now - *at < moment || !other.same_as(key))
     }
 }
 
