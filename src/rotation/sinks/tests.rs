@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::credentials::Label;
 use crate::credentials::file::Item;
+use crate::jwt::generate;
 
 const OLD: &str = "# ours\n[[account]]\napi_key = \"abcd1234\"\nsecrets = [\"OldSecret1\"]\nprimary = \"master01\"\n\n[[account]]\napi_key = \"master01\"\nsecrets = [\"Master1234\"]\n";
 
@@ -105,6 +106,28 @@ async fn other_values_than_expected_are_somebody_elses_and_stay() {
     let error = Sinks::of(&desk.settings).deliver(&delivery(&["Another123"])).await.unwrap_err();
     assert!(matches!(error, NotDelivered::Moved(..)) && !error.remedy().is_empty(), "{error}");
     assert_eq!(desk.text("credentials.toml"), OLD);
+}
+
+#[tokio::test]
+async fn other_keys_than_expected_are_somebody_elses_and_stay() {
+    let desk = Desk::new(Vec::new());
+    let pairs = [0; 3].map(|_| generate::key_pair().unwrap());
+    let [held, new, another] = pairs.each_ref().map(|pair| SigningKey::parse(&pair.private).unwrap());
+    let pem = held.written().unwrap();
+    let file = format!("{OLD}\n[[application]]\nid = \"app-1\"\naccount = \"abcd1234\"\nprivate_keys = [\"\"\"{}\"\"\"]\n", *pem);
+    desk.write("credentials.toml", &file, 0o640);
+    let application = ApplicationId::parse("app-1").unwrap();
+    let delivery = |expect: &SigningKey| Delivery {
+        changes: vec![Change::Keys { application: application.clone(), items: vec![Item { value: new.clone(), label: Label::default() }] }],
+        expect: vec![Expected::Keys(application.clone(), vec![expect.clone()])],
+        revision: Revision::parse("rev-2").unwrap(),
+    };
+    let sinks = Sinks::of(&desk.settings);
+    let error = sinks.deliver(&delivery(&another)).await.unwrap_err();
+    assert!(matches!(error, NotDelivered::Moved(..)) && error.to_string().contains("keys of app-1"), "{error}");
+    assert_eq!(desk.text("credentials.toml"), file);
+    sinks.deliver(&delivery(&held)).await.unwrap();
+    assert!(sinks.read().unwrap().parsed.applications[0].keys[0].value.same_as(&new));
 }
 
 #[tokio::test]
