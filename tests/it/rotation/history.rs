@@ -318,7 +318,7 @@ impl History {
             Effect::Look { also } => Outcome::Seen(self.sidecars.iter().filter_map(|one| one.sighting(&self.world, also)).collect()),
             Effect::AskMembers { members } => {
                 for sidecar in self.sidecars.iter_mut().filter(|one| members.contains(&one.name)) {
-                    sidecar.prove(&self.world);
+                    sidecar.prove(&self.world, &mut self.luck);
                 }
                 Outcome::Done
             }

@@ -215,7 +215,10 @@ impl History {
                 self.disk = if self.luck.once_in(40) { Journal::parse(&journal.to_text()).unwrap() } else { journal.clone() };
                 Outcome::Done
             }
-            Effect::Call(Call::PutKey { resource, key, .. }) => self.put(resource, key, fails),
+            Effect::Call(Call::PutKey { resource, key, .. }) => {
+                let fails = self.troubled && self.luck.once_in(4);
+                self.put(resource, key, fails)
+            }
             Effect::Deploy(deploy) => self.deploy(deploy, fails),
             _ if fails => Outcome::Failed("lost".to_owned()),
             Effect::TrySinks | Effect::Report(_) => Outcome::Done,
@@ -248,7 +251,7 @@ impl History {
             (true, 1) => {
                 let at = self.world.now + self.luck.span(LATE);
                 self.world.late.push((at, key.clone()));
-                if self.luck.once_in(4) {
+                if self.luck.once_in(3) {
                     self.abort_at = Some(0);
                 }
                 lost

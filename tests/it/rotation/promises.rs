@@ -216,8 +216,9 @@ impl History {
         assert!(self.rotators[which].shown.is_fresh(&change.stays.value, self.world.now), "a revoke rests on what was seen long ago");
         let deployed = self.world.versions.iter().find(|version| version.file.revision.as_ref() == Some(&change.revision));
         let since = deployed.expect("a secret is revoked that sidecars use, and nothing was deployed").at;
+        let stays = self.world.which(&change.stays.value);
         for one in self.sidecars.iter().filter(|one| self.rotators[which].shown.known.contains(&one.name) && one.is_up(self.world.now)) {
-            assert!(one.had_accepted(self.world.which(&change.stays.value), since), "{} has not had the secret accepted", one.name);
+            assert!(one.trusts(stays, since, self.world.now, MOMENT), "{} has not had the secret accepted", one.name);
         }
     }
 

@@ -35,7 +35,8 @@ struct Use {
     secret: Option<usize>,
     used: Option<Instant>,
     accepted: Option<Instant>,
-    doubted: bool,
+    /// Since when it believes that it is refused.
+    doubted: Option<Instant>,
 }
 
 pub struct Temper {
@@ -80,7 +81,7 @@ impl Sidecar {
 
     fn entry(&mut self, secret: Option<usize>) -> &mut Use {
         let at = self.used.iter().position(|one| one.secret == secret).unwrap_or_else(|| {
-            self.used.push(Use { secret, used: None, accepted: None, doubted: false });
+            self.used.push(Use { secret, used: None, accepted: None, doubted: None });
             self.used.len() - 1
         });
         &mut self.used[at]
@@ -110,17 +111,21 @@ impl Sidecar {
         }
     }
 
-    /// `POST /prove`: every value is tried.
-    pub fn prove(&mut self, world: &World) {
+    /// `POST /prove`: every value is tried. Now and then a good one is refused from where the sidecar is.
+    pub fn prove(&mut self, world: &World, luck: &mut Luck) {
         for secret in &world.version_behind(self.behind).secrets {
-            self.tries(world, *secret);
+            if luck.once_in(12) {
+                self.entry(*secret).doubted = Some(world.now);
+            } else {
+                self.tries(world, *secret);
+            }
         }
     }
 
     fn tries(&mut self, world: &World, secret: Option<usize>) -> bool {
         let (accepted, now) = (world.accepts_everywhere(secret), world.now);
         let entry = self.entry(secret);
-        entry.doubted = !accepted;
+        entry.doubted = if accepted { None } else { Some(now) };
         if accepted {
             entry.accepted = Some(now);
             match self.accepted.iter_mut().find(|(other, _)| *other == secret) {
@@ -131,9 +136,11 @@ impl Sidecar {
         accepted
     }
 
-    /// Whether a secret was accepted from where it is since then.
-    pub fn had_accepted(&self, secret: Option<usize>, since: Instant) -> bool {
-        self.accepted.iter().any(|(other, at)| *at >= since && *other == secret)
+    /// Whether a secret was accepted from where it is since then, and not refused after that for longer than a moment.
+    pub fn trusts(&self, secret: Option<usize>, since: Instant, now: Instant, moment: Duration) -> bool {
+        let doubted = self.used.iter().find(|one| one.secret == secret).and_then(|one| one.doubted);
+        let accepted = self.accepted.iter().any(|(other, at)| *at >= since && *other == secret);
+        accepted && doubted.is_none_or(|at| now.duration_since(at) < moment)
     }
 
     /// What a look shows of it; nothing when it is in no list and was never seen.
@@ -156,7 +163,7 @@ impl Sidecar {
                 id: item.label.id.clone(),
                 unused_for: known.and_then(|one| one.used).map(ago),
                 accepted_ago: known.and_then(|one| one.accepted).map(ago),
-                trust: if known.is_some_and(|one| one.doubted) { Trust::Doubted } else { Trust::Trusted },
+                trust: if known.is_some_and(|one| one.doubted.is_some()) { Trust::Doubted } else { Trust::Trusted },
                 served: 0,
             }
         });
