@@ -42,6 +42,8 @@ pub(super) struct Rotator {
     pub(super) end: Option<End>,
     /// What its machine was shown.
     pub(super) shown: Shown,
+    /// A person wants to go back.
+    second_thoughts: bool,
 }
 
 pub struct History {
@@ -141,6 +143,7 @@ impl History {
                 listed: 0,
                 end: None,
                 shown: Shown::default(),
+                second_thoughts: false,
             });
         }
         history
@@ -203,6 +206,9 @@ impl History {
     /// One step of a rotator, or its death.
     fn turn(&mut self, which: usize) {
         let now = self.now();
+        if std::mem::take(&mut self.rotators[which].second_thoughts) {
+            let _too_late = self.rotators[which].machine.abort(now, &mut self.chance);
+        }
         match self.rotators[which].machine.next(now, &mut self.chance) {
             machine::Next::Wait(until) => {
                 self.rotators[which].at = until;
@@ -213,7 +219,11 @@ impl History {
                 if self.dies(which) {
                     return;
                 }
-                self.rotators[which].shown.acts(&effect);
+                let rotator = &mut self.rotators[which];
+                rotator.shown.acts(&effect, now.instant);
+                if rotator.shown.enters(rotator.machine.journal().state.word()) {
+                    self.check_entered(which);
+                }
                 self.rotators[which].hot = matches!(self.rotators[which].machine.journal().state, State::Revoke(_));
                 let outcome = self.attempt(which, &effect);
                 self.tell(&(which, self.rotators[which].machine.journal().state.word(), &effect, &outcome));
@@ -288,7 +298,10 @@ impl History {
         let failed = Outcome::Failed("no answer".to_owned());
         match (self.luck.below(3), effect) {
             (0, _) => {}
-            (1, Effect::Call(Call::Create { value, .. })) => self.later(Late::Create(value.clone(), Maker::Tool)),
+            (1, Effect::Call(Call::Create { value, .. })) => {
+                self.rotators[which].second_thoughts = self.luck.once_in(8);
+                self.later(Late::Create(value.clone(), Maker::Tool));
+            }
             (1, Effect::Call(Call::Revoke { id, .. })) => self.later(Late::Revoke(id.clone())),
             _ => {
                 self.perform(which, effect);
@@ -406,7 +419,11 @@ impl History {
     }
 
     fn revoke_like_a_stranger(&mut self, maker: Maker) {
-        let Some(secret) = self.world.active().find(|secret| secret.maker == maker).cloned() else { return };
+        let all: Vec<_> = self.world.active().filter(|secret| secret.maker == maker).cloned().collect();
+        if all.is_empty() {
+            return;
+        }
+        let secret = self.luck.of(&all);
         if matches!(self.world.revoke(&secret.id, &mut self.luck), Answer::Revoked) {
             // Only what somebody may be using.
             self.harmed |= self.world.versions.iter().any(|version| version.file.find(&secret.value).is_some());

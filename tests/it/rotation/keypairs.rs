@@ -304,7 +304,7 @@ impl History {
                         self.crashes += 1;
                         return None;
                     }
-                    self.shown.acts(&effect);
+                    self.shown.acts(&effect, self.world.now);
                     let outcome = self.perform(&machine, &effect);
                     self.tell(&(machine.journal().state.word(), effect.doing(), &outcome));
                     let took = self.luck.span(Duration::from_secs(1));

@@ -17,7 +17,7 @@ use vonage_sidecar::vonage::hosts::Host;
 
 use super::beginnings::PROOF;
 use super::history::History;
-use super::world::Maker;
+use super::world::{Maker, Secret};
 
 /// What happens so shortly before a revoke cannot be known.
 const MOMENT: Duration = Duration::from_secs(5);
@@ -36,6 +36,7 @@ pub struct Shown {
     looked_at: Option<Instant>,
     /// The state in which this process wrote the file, and was told so.
     wrote_in: &'static str,
+    step: &'static str,
 }
 
 /// Acceptances in a row of a value at a host.
@@ -49,11 +50,21 @@ struct Row {
 }
 
 impl Shown {
-    pub fn acts(&mut self, effect: &Effect) {
+    /// Whether it is in another step than before.
+    pub fn enters(&mut self, step: &'static str) -> bool {
+        std::mem::replace(&mut self.step, step) != step
+    }
+
+    pub fn acts(&mut self, effect: &Effect, now: Instant) {
         match effect {
-            Effect::Save => {}
-            _ => self.known.extend(self.looked.drain(..)),
+            Effect::Save => return,
+            Effect::Look { .. } => {
+                let is_fresh = self.read_at.is_some_and(|at| now.duration_since(at) < MOMENT);
+                assert!(is_fresh, "sidecars are looked at, and the file was not read back");
+            }
+            _ => {}
         }
+        self.known.extend(self.looked.drain(..));
     }
 
     /// Another process: what the last one had not put down may be forgotten.
@@ -115,6 +126,11 @@ impl History {
     pub(super) fn check_may_revoke(&self, which: usize, id: &SecretId) {
         let journal = self.rotators[which].machine.journal();
         let Some(secret) = self.world.active().find(|secret| secret.id == *id) else { return };
+        if let State::Revoke(change) = &journal.state {
+            let stays = self.world.which(&change.stays.value).map(|which| &self.world.secrets[which]);
+            let is_there = |one: &Secret| one.revoked_at.is_none_or(|at| self.world.now.duration_since(at) < MOMENT);
+            assert!(stays.is_some_and(is_there), "what should stay is revoked already");
+        }
         assert!(self.world.active().count() > 1, "the last secret is revoked");
         let emergency = match &journal.plan.task.mode {
             Mode::Emergency(emergency) => Some(emergency),
@@ -127,15 +143,26 @@ impl History {
         let unapproved =
             journal.plan.task.approve == Approve::First && secret.maker == Maker::Owner && !journal.memory.approved.contains(id);
         assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
-        // What happens between the last look and the revoke is no fault.
-        let within = journal.plan.task.soak.saturating_sub(Duration::from_secs(3));
-        let user = self.sidecars.iter().find(|one| {
-            self.rotators[which].shown.known.contains(&one.name) && one.has_used(self.world.which(&secret.value), within, self.world.now)
-        });
-        assert!(user.is_none() || emergency.is_some(), "a secret in use is revoked");
         if emergency.is_none() {
+            assert!(self.is_quiet(which, &secret.value), "a secret in use is revoked");
             self.check_converged(which);
         }
+    }
+
+    /// From here there is no way back, so nobody uses what goes.
+    pub(super) fn check_entered(&self, which: usize) {
+        let State::Revoke(change) = &self.rotators[which].machine.journal().state else { return };
+        if let (Goes::Used(item), false) = (&change.goes, self.hasty()) {
+            assert!(self.is_quiet(which, &item.value), "a revoke begins while the secret is in use");
+        }
+    }
+
+    /// No sidecar that was seen has used it for the soak. What happens between the last look and this is no fault.
+    fn is_quiet(&self, which: usize, value: &ApiSecret) -> bool {
+        let rotator = &self.rotators[which];
+        let within = rotator.machine.journal().plan.task.soak.saturating_sub(Duration::from_secs(3));
+        let (secret, known) = (self.world.which(value), &rotator.shown.known);
+        !self.sidecars.iter().any(|one| known.contains(&one.name) && one.has_used(secret, within, self.world.now))
     }
 
     /// What stays is good: another value of the file is neither revoked nor unknown to any host.

@@ -96,6 +96,11 @@ impl Sidecar {
             self.booted = self.down_until;
             self.used.clear();
         }
+        if self.is_up(now) && luck.once_in(150) {
+            // A look of its own, of which the answer was no.
+            let first = world.version_behind(self.behind).secrets[0];
+            self.entry(first).doubted = Some(now);
+        }
         if self.busy && self.is_up(now) {
             self.serve(world);
         }

@@ -35,6 +35,7 @@ pub struct Secret {
     pub known: [Instant; 2],
     /// From when each host refuses it, once it is revoked.
     pub refused: Option<[Instant; 2]>,
+    pub revoked_at: Option<Instant>,
 }
 
 /// Something that was not answered and happens later.
@@ -84,6 +85,7 @@ impl World {
             maker,
             known: [now; 2],
             refused: None,
+            revoked_at: None,
         };
         self.secrets.push(secret.clone());
         secret
@@ -161,7 +163,7 @@ impl World {
         self.ids += 1;
         let id = SecretId::parse(&format!("{}", self.ids)).unwrap();
         let known = [self.now + luck.span(self.lag), self.now + luck.span(self.lag)];
-        let secret = Secret { value: value.clone(), id, made: self.now, maker, known, refused: None };
+        let secret = Secret { value: value.clone(), id, made: self.now, maker, known, refused: None, revoked_at: None };
         let listed = self.listed(&secret, base);
         self.secrets.push(secret);
         Answer::Created(listed)
@@ -175,7 +177,8 @@ impl World {
             return Answer::LastSecret;
         }
         let refused = [self.now + luck.span(self.lag), self.now + luck.span(self.lag)];
-        self.secrets.iter_mut().find(|secret| secret.id == *id).unwrap().refused = Some(refused);
+        let secret = self.secrets.iter_mut().find(|secret| secret.id == *id).unwrap();
+        (secret.refused, secret.revoked_at) = (Some(refused), Some(self.now));
         Answer::Revoked
     }
 

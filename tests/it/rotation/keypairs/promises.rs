@@ -30,6 +30,8 @@ pub(super) struct Shown {
     row: Row,
     /// The state in which this process wrote the file, and was told so.
     wrote_in: &'static str,
+    /// When it last saw the file.
+    read_at: Instant,
 }
 
 /// Acceptances in a row of the key in force since it is.
@@ -44,7 +46,7 @@ struct Row {
 impl Shown {
     pub(super) fn new(now: Instant) -> Self {
         let row = Row { since: now, times: 0, first: now, last: now, proven: false };
-        Self { known: BTreeSet::new(), looked: Vec::new(), vouched: BTreeSet::new(), row, wrote_in: "" }
+        Self { known: BTreeSet::new(), looked: Vec::new(), vouched: BTreeSet::new(), row, wrote_in: "", read_at: now }
     }
 
     /// Another process: what the last one had not put down may be forgotten.
@@ -53,11 +55,15 @@ impl Shown {
         self.wrote_in = "";
     }
 
-    pub(super) fn acts(&mut self, effect: &Effect) {
+    pub(super) fn acts(&mut self, effect: &Effect, now: Instant) {
         match effect {
-            Effect::Save => {}
-            _ => self.known.extend(self.looked.drain(..)),
+            Effect::Save => return,
+            Effect::Look { .. } | Effect::Prove { .. } => {
+                assert!(now - self.read_at < MOMENT, "somebody is asked, and the file was not read back");
+            }
+            _ => {}
         }
+        self.known.extend(self.looked.drain(..));
     }
 }
 
@@ -72,6 +78,7 @@ impl History {
                 assert!(self.shown.wrote_in != step, "written twice: somebody else writes, too");
                 self.shown.wrote_in = step;
             }
+            (_, Outcome::File(_)) => self.shown.read_at = self.world.now,
             (Effect::Prove { value, .. }, Outcome::Accepted) if self.world.in_force().same_as(value) => self.accepted(),
             (Effect::Prove { .. }, Outcome::Refused) => self.shown.row.times = 0,
             _ => {}
