@@ -85,10 +85,17 @@ impl Home {
 
 /// Settings with free ports that send every Vonage host to this address.
 pub fn free_ports_and(upstream: SocketAddr) -> String {
-    format!("{FREE_PORTS}{}", instead_of_vonage(upstream))
+    listening(&[FREE_PORT], upstream)
 }
 
-const FREE_PORTS: &str = "listen = [{ address = \"127.0.0.1:0\" }]\nadmin.address = \"127.0.0.1:0\"\n";
+/// The same with these listeners, each the inside of a table in one line.
+pub fn listening(listeners: &[&str], upstream: SocketAddr) -> String {
+    let listen: Vec<String> = listeners.iter().map(|listener| format!("  {{ {listener} }},\n")).collect();
+    format!("listen = [\n{}]\nadmin.address = \"127.0.0.1:0\"\n{}", listen.concat(), instead_of_vonage(upstream))
+}
+
+/// A place at which every test can listen.
+pub const FREE_PORT: &str = "address = \"127.0.0.1:0\"";
 
 /// The settings that send every Vonage host to this address.
 pub fn instead_of_vonage(upstream: SocketAddr) -> String {
