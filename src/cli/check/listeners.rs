@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 use crate::authority::{self, Serving, Validity, WARN_BEFORE};
 use crate::clock;
 use crate::config::{CertificateAuthority, Certificates, Listen, Place, Serves, Settings, UnixSocket};
+use crate::files;
 use crate::problem::{Problem, Problems};
 use crate::tokens::Tokens;
 use crate::vonage::hosts;
@@ -108,10 +109,8 @@ fn validity_of(found: &mut Problems, field: &str, validity: Validity) {
 
 /// Whether a directory can be written to, or made.
 fn writable(found: &mut Problems, field: &str, directory: &Path) {
-    let nearest = directory.ancestors().find(|path| path.exists()).unwrap_or_else(|| Path::new("."));
-    let nearest = if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest };
-    if access(nearest, Access::WRITE_OK | Access::EXEC_OK).is_err() || !nearest.is_dir() {
-        let hint = format!("let the sidecar write to {}", nearest.display());
+    if files::may_fill(directory).is_err() {
+        let hint = format!("let the sidecar write to {}", files::nearest(directory).display());
         found.error(None, field, "cannot be written to", hint);
     }
 }
