@@ -94,13 +94,12 @@ impl Server {
                     return;
                 }
                 _ = look.tick() => match watch.verdict(clock::now(), self.pace) {
-                    Verdict::Stay => {}
-                    Verdict::Leave if leaving => {}
-                    Verdict::Leave => {
+                    Verdict::Leave | Verdict::LeaveAndCut if !leaving => {
                         leaving = true;
                         serving.as_mut().graceful_shutdown();
                     }
-                    Verdict::Cut => return,
+                    Verdict::Stay | Verdict::Leave => {}
+                    Verdict::LeaveAndCut | Verdict::Cut => return,
                 },
             }
         }

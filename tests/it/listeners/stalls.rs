@@ -16,9 +16,11 @@ use crate::support::process::{FREE_PORT, Home, Process, listening};
 use crate::support::sidecar::{PATIENCE, one_account};
 
 const SHORT: &str = "timeouts.caller_head = \"300ms\"\ntimeouts.idle = \"300ms\"\n";
+/// What `/slow` takes.
+const SLOW: Duration = Duration::from_millis(60);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A process with a listener of TLS whose times are short, and an origin that answers everything but `/endless`.
+/// A process with a listener of TLS whose times are short, and an origin that answers everything but `/endless` and bodies.
 struct Stalled {
     home: Home,
     process: Process,
@@ -33,6 +35,9 @@ impl Stalled {
                     // It answers no body before its end.
                     while guest.some().await.is_some() {}
                     return;
+                }
+                if request.starts_with("GET /slow ") {
+                    tokio::time::sleep(SLOW).await;
                 }
                 if !request.starts_with("GET /endless ") {
                     guest.say(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
@@ -183,18 +188,18 @@ async fn an_answer_that_is_never_read_is_given_up_while_others_of_the_connection
     let connection = tokio::spawn(connection);
     let (answer, _) = sender.clone().ready().await.unwrap().send_request(request(Method::GET, "/endless"), true).unwrap();
     let answer = tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap();
-    let busy = async {
+    // Two at a time, so that there is always one under way. The connection may be left, but nobody on it fails.
+    let busy = async |first: Duration| {
+        tokio::time::sleep(first).await;
         loop {
             let Ok(mut ready) = sender.clone().ready().await else { return };
-            let Ok((other, _)) = ready.send_request(request(Method::GET, "/account/get-balance"), true) else { return };
-            // The connection may be left, but nobody on it fails.
+            let Ok((other, _)) = ready.send_request(request(Method::GET, "/slow"), true) else { return };
             assert_eq!(other.await.unwrap().status(), 200);
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let let_go = async { while stalled.origin.heard().await != "let go" {} };
     tokio::select! {
-        () = async { busy.await; std::future::pending::<()>().await } => {}
+        () = async { tokio::join!(busy(Duration::ZERO), busy(SLOW / 2)); std::future::pending::<()>().await } => {}
         done = tokio::time::timeout(PATIENCE, let_go) => done.expect("its origin is never let go"),
     }
     drop(answer);

@@ -54,7 +54,10 @@ pub(super) enum Verdict {
     Stay,
     /// It is idle, or somebody on it does not take an answer: GOAWAY.
     Leave,
-    /// It never began, a head does not end, or its peer takes none of its answers.
+    /// Its peer takes none of its answers, and nothing else is on it: GOAWAY, so that nobody begins anything on it by
+    /// then, and if it is still so after that, its end.
+    LeaveAndCut,
+    /// It never began, or a head does not end.
     Cut,
 }
 
@@ -108,7 +111,7 @@ impl Seen {
             Last::Opened(at) if old(at, pace.head) => Verdict::Cut,
             Last::Moved(_) if stalled > 0 => {
                 if nothing_else {
-                    Verdict::Cut
+                    Verdict::LeaveAndCut
                 } else {
                     Verdict::Leave
                 }
@@ -211,7 +214,7 @@ mod tests {
         assert_eq!(watch.verdict(later(), PACE), Verdict::Stay, "the answer has a limit of its own");
         stream.answered();
         assert_eq!(watch.verdict(clock::now() + PACE.idle, PACE), Verdict::Stay);
-        assert_eq!(watch.verdict(later(), PACE), Verdict::Cut);
+        assert_eq!(watch.verdict(later(), PACE), Verdict::LeaveAndCut);
         let other = UnderWay::new(Arc::clone(&watch));
         assert_eq!(watch.verdict(later(), PACE), Verdict::Leave);
         drop(stream);
