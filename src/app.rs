@@ -24,6 +24,7 @@ use crate::proxy::Proxy;
 use crate::proxy::listen::{Bound, Door, ListenError};
 use crate::rotation::report::Who;
 use crate::shutdown::Shutdown;
+use crate::task::work;
 use crate::tokens::{TokenError, Tokens};
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
@@ -145,9 +146,9 @@ impl App {
         let mut tasks = JoinSet::new();
         let (reload, keep_current) =
             Reload::start(&settings.credentials, surroundings.watching, Arc::clone(&store), Arc::clone(&metrics)).await;
-        tasks.spawn(keep_current);
+        tasks.spawn(work(keep_current));
         let alarm = Arc::new(Alarm::default());
-        tasks.spawn(prober::run(Arc::clone(&store), Arc::clone(&upstream), Arc::clone(&metrics), Arc::clone(&alarm)));
+        tasks.spawn(work(prober::run(Arc::clone(&store), Arc::clone(&upstream), Arc::clone(&metrics), Arc::clone(&alarm))));
         let proxy = Arc::new(Proxy::new(&settings, Arc::clone(&store), reload.clone(), Arc::clone(&upstream), Arc::clone(&metrics), alarm));
         let around = rotations::Around { upstream: &upstream, store: &store, metrics: &metrics, admin: &admin };
         let rounds = rotations::start(&settings, &surroundings.proxy, surroundings.who, &around, &mut tasks)?;
@@ -167,7 +168,7 @@ impl App {
         let identity = Identity::new(clock::random(), clock::now());
         let backend = Arc::new(Backend { store, metrics, shutdown: shutdown.clone(), identity, operations: Box::new(parts) });
         let rereading = Rereading { reload: proxy.reload.clone(), observers, doors: data.doors().into() };
-        tasks.spawn(rereading.clone().keep_reading());
+        tasks.spawn(work(rereading.clone().keep_reading()));
         Ok(Self { settings, data, admin, backend, proxy, shutdown, rereading, tasks })
     }
 
@@ -194,7 +195,7 @@ impl App {
     /// Serves until the shutdown has drained it. Admin answers to the end.
     pub async fn run(self) {
         let mut tasks = self.tasks;
-        tasks.spawn(self.admin.run(self.backend));
+        tasks.spawn(work(self.admin.run(self.backend)));
         self.data.serve(self.proxy, &self.settings, self.shutdown).await;
     }
 }

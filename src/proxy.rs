@@ -255,6 +255,7 @@ impl Proxy {
             return;
         }
         let path = SafePath::new(&told.path, told.endpoint.map(|endpoint| endpoint.path));
+        let secret = told.secret.as_ref().map(ToString::to_string).unwrap_or_default();
         tracing::info!(
             target: "vonage_sidecar::access",
             method = guard::name(&told.method),
@@ -263,7 +264,7 @@ impl Proxy {
             host = told.host.map_or("", crate::vonage::hosts::Host::name),
             account = told.account.as_ref().map_or("", crate::secret::ApiKey::as_str),
             application = told.application.as_ref().map_or("", crate::secret::ApplicationId::as_str),
-            secret = told.secret.as_deref().unwrap_or(""),
+            secret,
             generation = told.generation.0,
             attempts = told.attempts,
             held_ms = u64::try_from(told.held.as_millis()).unwrap_or(u64::MAX),

@@ -29,6 +29,7 @@ use super::status::{Binding, Listener, Proofs, Role, SCHEMA};
 use super::{Backend, page};
 use crate::bind::{self, BindError};
 use crate::config;
+use crate::task::work;
 use crate::{clock, metrics};
 
 /// Connections at once on one listener; more wait in the kernel.
@@ -82,7 +83,7 @@ impl Admin {
         let shared = Arc::new(Shared { backend, proofs: Semaphore::new(PROOFS) });
         let mut loops = JoinSet::new();
         for (surface, _, listener) in self.listeners {
-            loops.spawn(accept(listener, surface, Arc::clone(&shared)));
+            loops.spawn(work(accept(listener, surface, Arc::clone(&shared))));
         }
         while loops.join_next().await.is_some() {}
     }
@@ -99,7 +100,7 @@ async fn accept(listener: TcpListener, surface: Surface, shared: Arc<Shared>) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(serve(stream, surface, Arc::clone(&shared)))),
+                Ok((stream, _)) => drop(connections.spawn(work(serve(stream, surface, Arc::clone(&shared))))),
                 Err(error) => {
                     tracing::warn!(%error, "the admin listener cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

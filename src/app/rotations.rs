@@ -25,6 +25,7 @@ use crate::rotation::runner::terms::Terms;
 use crate::rotation::runner::{Order, Ran, Rotator, Tell, Want};
 use crate::rotation::schedule::{Due, Timeliness};
 use crate::rotation::survey::Survey;
+use crate::task::work;
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
 
 /// How often it is seen whether a place that was not fit to rotate in has become so.
@@ -52,18 +53,18 @@ pub(super) fn start(
     let tells = notifier.is_set();
     let rounds = Arc::new(Rounds::new(settings, survey, notifier.clone()));
     if tells {
-        tasks.spawn(Arc::clone(&rounds).watch_refusals(Arc::clone(around.store)));
+        tasks.spawn(work(Arc::clone(&rounds).watch_refusals(Arc::clone(around.store))));
     }
     if settings.rotation.policies.is_empty() {
         return Ok(None);
     }
-    tasks.spawn(Arc::clone(&rounds).watch_stages());
+    tasks.spawn(work(Arc::clone(&rounds).watch_stages()));
     match settings.rotation.schedule {
-        settings::Schedule::Off => drop(tasks.spawn(Arc::clone(&rounds).look_on())),
+        settings::Schedule::Off => drop(tasks.spawn(work(Arc::clone(&rounds).look_on()))),
         settings::Schedule::Here => {
             let own = of_this_process(settings, around.admin);
             let rotator = Rotator::new(own.clone(), Arc::clone(around.upstream), notifier, who)?;
-            tasks.spawn(rotate_when_fit(Arc::clone(&rounds), own, rotate(rotator, Arc::clone(around.metrics))));
+            tasks.spawn(work(rotate_when_fit(Arc::clone(&rounds), own, rotate(rotator, Arc::clone(around.metrics)))));
         }
     }
     Ok(Some(rounds))

@@ -201,7 +201,7 @@ fn online(settings: &Settings, parsed: Parsed) -> Result<Vec<Row>, Failure> {
             for item in keyring.items() {
                 for host in prove::hosts(&keyring) {
                     let proof = prove::ask(&upstream, &keyring, item.uid, *host).await;
-                    rows.push(row(&keyring, &keyring.name(item.uid), host.name(), proof));
+                    rows.push(row(&keyring, &keyring.name(item.uid).to_string(), host.name(), proof));
                 }
             }
         }

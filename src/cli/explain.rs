@@ -221,7 +221,7 @@ fn described(whose: &Whose, held: &Snapshot) -> String {
     let Some(keyring) = held.keyring(&whose.wanted.keyring()) else { return form.to_owned() };
     let owner = keyring.application().map_or_else(|| format!("account {}", keyring.account()), |id| format!("application {id}"));
     let first = keyring.items().next().map(|item| item.uid);
-    format!("{form} of {owner}, {} first", first.map_or_else(|| "nothing".to_owned(), |uid| keyring.name(uid)))
+    format!("{form} of {owner}, {} first", first.map_or_else(|| "nothing".to_owned(), |uid| keyring.name(uid).to_string()))
 }
 
 /// The same where the credentials file cannot be read now.

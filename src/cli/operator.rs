@@ -58,17 +58,22 @@ pub(super) struct Operator {
 
 /// Runs a command with all of this.
 pub(super) fn operate<T>(files: &Files, command: impl AsyncFnOnce(Operator) -> Result<T, Failure>) -> Result<T, Failure> {
+    let settings = settings(files)?;
+    let runtime = run::runtime(1)?;
+    let operator = {
+        // The way to the provider belongs to the runtime that it is made in.
+        let _inside = runtime.enter();
+        Operator::new(settings)?
+    };
+    runtime.block_on(command(operator))
+}
+
+fn settings(files: &Files) -> Result<Settings, Failure> {
     let mut settings = files.given.settings()?.settings;
     if let Some(directory) = &files.state_dir {
         settings.rotation.state_dir.clone_from(directory);
     }
-    run::runtime(1)?.block_on(async {
-        let upstream: Arc<Upstream> = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings::proxy())
-            .map_err(|error| Failure::could_not_run("the way to Vonage cannot be set up").caused_by(&error))?;
-        let provider = Provider::new(Arc::clone(&upstream), settings.rotation.host);
-        let sinks = Sinks::of(&settings);
-        command(Operator { settings, upstream, provider, sinks }).await
-    })
+    Ok(settings)
 }
 
 /// A failure to read or to deliver, with its remedy.
@@ -97,6 +102,14 @@ pub(super) fn denied(what: &str, denied: Denied) -> Failure {
 }
 
 impl Operator {
+    fn new(settings: Settings) -> Result<Self, Failure> {
+        let upstream: Arc<Upstream> = Upstream::new(&settings.upstream, &settings.timeouts, &surroundings::proxy())
+            .map_err(|error| Failure::could_not_run("the way to Vonage cannot be set up").caused_by(&error))?;
+        let provider = Provider::new(Arc::clone(&upstream), settings.rotation.host);
+        let sinks = Sinks::of(&settings);
+        Ok(Self { settings, upstream, provider, sinks })
+    }
+
     /// The way to look at every account.
     pub(super) fn survey(&self) -> Survey {
         Survey { provider: self.provider.clone(), state_dir: self.settings.rotation.state_dir.clone() }

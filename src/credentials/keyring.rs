@@ -3,8 +3,8 @@
 //! An account has two (API secrets, signature secrets), an application one (private keys). Choosing, learning and
 //! falling back are the same for all of them, so they are written once, for a keyring.
 
-use std::slice;
 use std::sync::Arc;
+use std::{fmt, slice};
 
 use super::change::Kind;
 use super::standing::{Candidate, Few};
@@ -12,7 +12,7 @@ use super::store::Opinion;
 use super::usage::Usage;
 use super::{Account, Application, Basic, Label, Membership, Place, Slot, Snapshot, Uid};
 use crate::jwt::Signer;
-use crate::secret::{ApiKey, ApplicationId, SignatureSecret};
+use crate::secret::{ApiKey, ApplicationId, SecretId, SignatureSecret};
 
 /// Names a keyring in every snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,32 @@ pub struct Item<'a> {
     pub label: &'a Label,
     /// What it was used for.
     pub usage: &'a Arc<Usage>,
+}
+
+/// How a value is called: by the provider's id, else by its place. Text is made of it only where it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Called {
+    /// The id.
+    ById(SecretId),
+    /// Where it stands in the file.
+    ByPlace(Kind, usize),
+    /// It left the file.
+    Retiring,
+    /// It is not held any more.
+    Gone,
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ById(id) => write!(f, "{id}"),
+            Self::ByPlace(Kind::Secret, position) => write!(f, "secrets[{position}]"),
+            Self::ByPlace(Kind::Signature, position) => write!(f, "signature_secrets[{position}]"),
+            Self::ByPlace(Kind::Key, position) => write!(f, "private_keys[{position}]"),
+            Self::Retiring => f.write_str("retiring"),
+            Self::Gone => f.write_str("gone"),
+        }
+    }
 }
 
 /// The values of a keyring, one after the other.
@@ -130,18 +156,13 @@ impl Keyring {
         }
     }
 
-    /// A name for a value in logs and answers: the provider's id, else its place.
-    pub fn name(&self, uid: Uid) -> String {
-        let Some(item) = self.item(uid) else { return "gone".to_owned() };
-        let list = match self {
-            Self::Secrets(_) => "secrets",
-            Self::Signatures(_) => "signature_secrets",
-            Self::Keys(_) => "private_keys",
-        };
+    /// A name for a value in logs and answers.
+    pub fn name(&self, uid: Uid) -> Called {
+        let Some(item) = self.item(uid) else { return Called::Gone };
         match (&item.label.id, item.place) {
-            (Some(id), Place::File(_) | Place::Retiring { .. }) => id.to_string(),
-            (None, Place::File(position)) => format!("{list}[{position}]"),
-            (None, Place::Retiring { .. }) => "retiring".to_owned(),
+            (Some(id), Place::File(_) | Place::Retiring { .. }) => Called::ById(id.clone()),
+            (None, Place::File(position)) => Called::ByPlace(self.kind(), position),
+            (None, Place::Retiring { .. }) => Called::Retiring,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! - Only paired evidence (this one refused, another accepted, on one request) or a probe refuses at once.
 //! - Only the way back to the first slot of the file is damped; the way to a value that works never is.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
@@ -122,8 +122,8 @@ impl Default for Record {
 /// What is believed of all values of one account.
 #[derive(Debug, Default)]
 pub struct Standings {
-    records: HashMap<(Uid, Host), Record>,
-    tried_out: HashMap<Host, Instant>,
+    records: BTreeMap<(Uid, Host), Record>,
+    tried_out: BTreeMap<Host, Instant>,
     last_accepted: Option<Instant>,
 }
 

@@ -6,7 +6,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The claims that say what a token may do.
@@ -62,38 +63,46 @@ impl Placeholder {
         let (Some(header), Some(claims), Some(_signature), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(Broken);
         };
-        let _header: Said = object(header)?;
-        let Said { application_id, sub, acl } = object(claims)?;
-        let application = match application_id {
-            None => None,
-            Some(Value::String(id)) => Some(id),
-            Some(_) => return Err(Broken),
-        };
-        let rights = RIGHTS.into_iter().zip([sub, acl]).filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Ok(Self { application, rights: Rights(rights.collect()) })
+        let Anything {} = object(&decoded(header)?)?;
+        let claims = decoded(claims)?;
+        let Said { application_id, sub, acl } = object(&claims)?;
+        let mut rights = Map::new();
+        for (name, said) in RIGHTS.into_iter().zip([sub, acl]) {
+            if let Some(value) = said {
+                rights.insert(name.to_owned(), serde_json::from_str(value.get()).map_err(|_| Broken)?);
+            }
+        }
+        Ok(Self { application: application_id, rights: Rights(rights) })
     }
 }
 
 /// The claims that matter here. One that is there and null is there.
 #[derive(serde::Deserialize)]
-struct Said {
+struct Said<'a> {
     #[serde(default, deserialize_with = "present")]
-    application_id: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    sub: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    acl: Option<Value>,
+    application_id: Option<String>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    sub: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    acl: Option<&'a RawValue>,
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+/// An object of which nothing is asked.
+#[derive(serde::Deserialize)]
+struct Anything {}
+
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
-fn object<T: DeserializeOwned>(part: &str) -> Result<T, Broken> {
-    let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_| Broken)?;
+fn decoded(part: &str) -> Result<Vec<u8>, Broken> {
+    URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_| Broken)
+}
+
+fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Broken> {
     // serde would take a list for a struct.
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => serde_json::from_slice(&bytes).map_err(|_| Broken),
+        Some(b'{') => serde_json::from_slice(bytes).map_err(|_| Broken),
         Some(_) | None => Err(Broken),
     }
 }

@@ -28,6 +28,7 @@ use crate::authority::{self, Authority, AuthorityError, Serving};
 use crate::bind::{self, BindError, Listener};
 use crate::config::{self, Listen, Place, ProxyMode, Serves, Settings, Tunnel};
 use crate::shutdown::Shutdown;
+use crate::task::work;
 use crate::tokens::{TokenError, Tokens};
 
 mod connection;
@@ -209,7 +210,7 @@ impl Bound {
         });
         let mut accepting = tokio::task::JoinSet::new();
         for (listener, door) in self.listeners {
-            accepting.spawn(Arc::clone(&server).accept(listener, door));
+            accepting.spawn(work(Arc::clone(&server).accept(listener, door)));
         }
         shutdown.draining().await;
         tokio::select! {
@@ -263,7 +264,7 @@ impl Server {
             match accepted(&listener).await {
                 Ok(stream) => {
                     let connection = Arc::clone(&self).connection(stream, Arc::clone(&door), place);
-                    tokio::spawn(connection);
+                    tokio::spawn(work(connection));
                 }
                 Err(error) => {
                     tracing::warn!(cause = %error, "accept failed");

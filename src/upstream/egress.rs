@@ -24,6 +24,7 @@ use super::error::{ConnectError, SetupError};
 use super::resolve::Name;
 use super::wire::Socket;
 use crate::config::{Origin, Proxy, Transport};
+use crate::task::work;
 
 /// What the environment says about proxies. The default says nothing.
 #[derive(Clone, Default)]
@@ -134,7 +135,8 @@ impl Gateway {
         let broken = |error| ConnectError::ProxyBroken(Arc::new(io::Error::other(error)));
         let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;
         // It ends with the upgrade, or when `sender` is dropped.
-        let _task = tokio::spawn(connection.with_upgrades());
+        let connection = connection.with_upgrades();
+        let _task = tokio::spawn(work(async move { drop(connection.await) }));
         let response = sender.send_request(self.connect(host, port)).await.map_err(broken)?;
         match response.status() {
             status if status.is_success() => {}

@@ -18,6 +18,7 @@ use super::figures::Counters;
 use super::pool::Single;
 use super::received::Received;
 use super::wire::{Mark, Traffic, Wire};
+use crate::task::work;
 
 /// The largest head of an answer, in bytes; hyper's own limit of 100 header fields applies beside it (setting it
 /// would only move its buffer to the heap).
@@ -51,11 +52,11 @@ pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>, now: Instant) ->
     let handshake = Builder::new().max_header_size(HEAD).max_buf_size(BUFFER).handshake(TokioIo::new(wire)).await;
     let (sender, connection) = handshake.map_err(|error| ConnectError::Http(Arc::new(error)))?;
     let open = counters.open(Protocol::Http1);
-    let _task = tokio::spawn(async move {
+    let _task = tokio::spawn(work(async move {
         // An error reaches the request under way; without one there is nobody whom it concerns.
         let _ended = connection.await;
         drop(open);
-    });
+    }));
     Ok(Link { sender, traffic, opened: now, reuse: Reuse::Fresh })
 }
 

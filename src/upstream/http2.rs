@@ -31,6 +31,7 @@ use super::figures::Counters;
 use super::pool::Shared;
 use super::received::Received;
 use super::wire::Wire;
+use crate::task::work;
 use exchange::{Broken, Exchange};
 use gathered::Gathered;
 use task::Task;
@@ -139,7 +140,7 @@ pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>) -> Result<Link, 
         .await;
     let (sender, connection) = handshake.map_err(|error| ConnectError::Http(Arc::new(error)))?;
     let state = State::new();
-    drop(tokio::spawn(Task::new(connection, traffic, Arc::clone(&state), counters.open(Protocol::Http2))));
+    drop(tokio::spawn(work(Task::new(connection, traffic, Arc::clone(&state), counters.open(Protocol::Http2)))));
     Ok(Link { sender, state })
 }
 

@@ -23,6 +23,7 @@ use super::pool::{self, Choice, Need, Pool, Resting, Shared, Speaks};
 use super::received::Received;
 use super::{Carrier, Connection, Reuse, http1, http2};
 use crate::clock;
+use crate::task::work;
 use crate::vonage::hosts::Host;
 
 /// How often resting connections are looked at.
@@ -194,11 +195,11 @@ impl Origin {
     fn begin<'s>(self: &Arc<Self>, state: &'s mut State) -> &'s mut Vec<oneshot::Sender<Outcome>> {
         state.waiting.get_or_insert_with(|| {
             let mut dialing = Dialing { origin: Arc::clone(self), state: Dial::UnderWay };
-            drop(tokio::spawn(async move {
+            drop(tokio::spawn(work(async move {
                 let dialed = dialing.origin.dial().await;
                 dialing.state = Dial::Over;
                 dialing.origin.hand_out(dialed);
-            }));
+            })));
             Vec::new()
         })
     }
@@ -270,7 +271,7 @@ impl Origin {
     fn keep_swept(self: &Arc<Self>, state: &mut State) {
         if state.sweeper == Sweeper::Stopped {
             state.sweeper = Sweeper::Running;
-            drop(tokio::spawn(sweep(Arc::downgrade(self))));
+            drop(tokio::spawn(work(sweep(Arc::downgrade(self)))));
         }
     }
 

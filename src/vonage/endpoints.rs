@@ -221,6 +221,10 @@ impl Endpoint {
 
     /// Positions of the segments that hold API key and secret, from 0; none where the path holds no credential.
     pub fn credential_segments(&self) -> Option<(usize, usize)> {
+        // Every request asks, and few rows have any.
+        if !self.schemes.contains(&Scheme::Path) {
+            return None;
+        }
         let position = |name| segments(self.path).position(|segment| segment == name);
         position("{key}").zip(position("{secret}"))
     }

@@ -189,13 +189,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tokens",
             "files",
             "shutdown",
+            "task",
             "problem",
             "secret",
             "clock",
         ],
     ),
     ("emulator", &["clock"]),
-    ("admin", &["bind", "credentials", "config", "metrics", "vonage", "shutdown", "secret", "clock"]),
+    ("admin", &["bind", "credentials", "config", "metrics", "vonage", "shutdown", "task", "secret", "clock"]),
     (
         "proxy",
         &[
@@ -211,6 +212,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metrics",
             "vonage",
             "shutdown",
+            "task",
             "jwt",
             "secret",
             "clock",
@@ -222,7 +224,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("prove", &["inject", "upstream", "credentials", "metrics", "vonage", "jwt", "secret", "clock"]),
     ("inject", &["upstream", "vonage", "jwt", "secret"]),
-    ("upstream", &["config", "vonage", "clock"]),
+    ("upstream", &["config", "vonage", "task", "clock"]),
     ("telemetry", &["config", "metrics"]),
     ("credentials", &["config", "metrics", "files", "vonage", "jwt", "problem", "secret", "clock"]),
     ("metrics", &["vonage"]),
@@ -237,6 +239,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("problem", &[]),
     ("jwt", &["secret", "clock"]),
     ("secret", &[]),
+    ("task", &[]),
     ("clock", &[]),
 ];
 

@@ -7,6 +7,7 @@ use http::request::Parts;
 
 use super::attempt::Pick;
 use crate::credentials::Generation;
+use crate::credentials::keyring::Called;
 use crate::proxy::route::Routed;
 use crate::secret::{ApiKey, ApplicationId};
 use crate::vonage::endpoints::Endpoint;
@@ -21,7 +22,7 @@ pub(in crate::proxy) struct Told {
     pub host: Option<Host>,
     pub account: Option<ApiKey>,
     pub application: Option<ApplicationId>,
-    pub secret: Option<String>,
+    pub secret: Option<Called>,
     pub generation: Generation,
     pub attempts: u32,
     pub held: Duration,

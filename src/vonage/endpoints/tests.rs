@@ -190,6 +190,7 @@ fn templates_are_well_formed_and_sourced() {
         assert!(!row.path.contains('*') || row.path.ends_with("/*"), "{}", row.path);
         let has_path = row.schemes.contains(&Scheme::Path);
         assert_eq!(row.credential_segments().is_some(), has_path, "{}", row.path);
+        assert_eq!(row.path.contains("{key}") && row.path.contains("{secret}"), has_path, "{}", row.path);
         let open = matches!(row.schemes, [Scheme::Open | Scheme::PassThrough]);
         assert_eq!(row.refusals.is_empty(), open, "{}: only a row that takes none of our credentials cannot refuse one", row.name);
         if row.schemes.contains(&Scheme::Basic) {
