@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Method, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 
 use super::rig::{Client, SECRET, connected, secured, trusting};
@@ -16,8 +17,9 @@ use crate::support::process::{FREE_PORT, Home, Process, listening};
 use crate::support::sidecar::{PATIENCE, one_account};
 
 const SHORT: &str = "timeouts.caller_head = \"300ms\"\ntimeouts.idle = \"300ms\"\n";
-/// What `/slow` takes.
+/// What `/slow` takes, and how many ask for it.
 const SLOW: Duration = Duration::from_millis(60);
+const BUSY: u32 = 8;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A process with a listener of TLS whose times are short, and an origin that answers everything but `/endless` and bodies.
@@ -188,19 +190,24 @@ async fn an_answer_that_is_never_read_is_given_up_while_others_of_the_connection
     let connection = tokio::spawn(connection);
     let (answer, _) = sender.clone().ready().await.unwrap().send_request(request(Method::GET, "/endless"), true).unwrap();
     let answer = tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap();
-    // Two at a time, so that there is always one under way. The connection may be left, but nobody on it fails.
-    let busy = async |first: Duration| {
-        tokio::time::sleep(first).await;
-        loop {
-            let Ok(mut ready) = sender.clone().ready().await else { return };
-            let Ok((other, _)) = ready.send_request(request(Method::GET, "/slow"), true) else { return };
-            assert_eq!(other.await.unwrap().status(), 200);
-        }
-    };
+    // Several at a time, so that there is always one under way.
+    let mut busy = JoinSet::new();
+    for number in 0..BUSY {
+        let sender = sender.clone();
+        busy.spawn(async move {
+            tokio::time::sleep(SLOW * number / BUSY).await;
+            loop {
+                let Ok(mut ready) = sender.clone().ready().await else { return };
+                let Ok((other, _)) = ready.send_request(request(Method::GET, "/slow"), true) else { return };
+                assert_eq!(other.await.unwrap().status(), 200);
+            }
+        });
+    }
     let let_go = async { while stalled.origin.heard().await != "let go" {} };
-    tokio::select! {
-        () = async { tokio::join!(busy(Duration::ZERO), busy(SLOW / 2)); std::future::pending::<()>().await } => {}
-        done = tokio::time::timeout(PATIENCE, let_go) => done.expect("its origin is never let go"),
+    tokio::time::timeout(PATIENCE, let_go).await.expect("its origin is never let go");
+    // The connection was left, and nobody on it failed.
+    while let Some(one) = busy.join_next().await {
+        one.unwrap();
     }
     drop(answer);
     connection.abort();
