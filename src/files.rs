@@ -21,7 +21,7 @@ use crate::clock;
 mod directory;
 mod lock;
 
-pub use directory::{list, private_directory, resolve};
+pub use directory::{list, may_fill, may_replace, nearest, private_directory, resolve};
 pub use lock::{Lock, lock, lock_file};
 
 /// A file that could not be read or written, and why.

@@ -221,6 +221,9 @@ impl SignatureSecret {
 }
 
 impl AccessToken {
+    /// A shorter one can be guessed.
+    pub const SHORTEST: usize = 16;
+
     /// Reads one: printable ASCII without spaces, at most 512 bytes.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         password(text).map(Self)

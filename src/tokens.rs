@@ -72,8 +72,11 @@ fn one(token: &Token) -> Result<AccessToken, TokenError> {
         Token::Value(value) => return Ok(value.clone()),
         Token::File(path) => path,
     };
+    let wrong = |what: &dyn std::fmt::Display| TokenError { what: format!("{} {what}", path.display()) };
     let contents = files::read(path, LONGEST).map_err(|error| TokenError { what: error.to_string() })?;
-    let text = std::str::from_utf8(&contents.bytes).map_err(|_| TokenError { what: format!("{} is not text", path.display()) })?;
+    let text = std::str::from_utf8(&contents.bytes).map_err(|_| wrong(&"is not text"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
-    AccessToken::parse(text.strip_suffix('\r').unwrap_or(text)).map_err(|error| TokenError { what: format!("{} {error}", path.display()) })
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    let token = AccessToken::parse(text).map_err(|error| wrong(&error))?;
+    if text.len() < AccessToken::SHORTEST { Err(wrong(&"is short enough to be guessed")) } else { Ok(token) }
 }

@@ -39,6 +39,7 @@ pub use egress::ProxyEnvironment;
 pub use error::{ConnectError, SendError, SetupError, TlsReason, UnsolicitedUpgrade};
 pub use figures::{Figures, Opened};
 pub use join::JoinError;
+pub use tls::reason as tls_reason;
 
 /// The port of Vonage.
 const HTTPS: u16 = 443;

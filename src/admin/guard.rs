@@ -175,80 +175,85 @@ fn proof_asked(query: Option<&str>) -> Result<Proven, Denied> {
     if asked.next().is_some() { Err(BAD_QUERY) } else { Ok(proven) }
 }
 
-const WEB_PAGE: Denied = Denied {
-    status: StatusCode::FORBIDDEN,
-    code: "web_page",
-    detail: "the request was made by a web page",
-    remedy: "use curl or the command line, or type the address of the status page into the browser",
-    header: None,
-};
-const BAD_HOST: Denied = Denied {
-    status: StatusCode::BAD_REQUEST,
-    code: "bad_host",
-    detail: "the request needs exactly one well-formed Host header and a path as its target",
-    remedy: "send an ordinary HTTP/1.1 request",
-    header: None,
-};
-const FOREIGN_HOST: Denied = Denied {
-    status: StatusCode::MISDIRECTED_REQUEST,
-    code: "host_not_allowed",
-    detail: "the Host header names somebody else",
-    remedy: "ask by localhost or a loopback address; on the observe listener, also by the IP address that you connect to",
-    header: None,
-};
-const NOT_FOUND: Denied = Denied {
-    status: StatusCode::NOT_FOUND,
-    code: "not_found",
-    detail: "there is nothing here",
-    remedy: "the admin listener has /, /livez, /readyz, /startupz, /metrics, /status, /reload, /prove and /quit; the observe listener has fewer",
-    header: None,
-};
-const ONLY_GET: Denied = Denied {
-    status: StatusCode::METHOD_NOT_ALLOWED,
-    code: "method_not_allowed",
-    detail: "this path is asked with GET",
-    remedy: "use GET",
-    header: Some((ALLOW, "GET")),
-};
-const ONLY_POST: Denied = Denied {
-    status: StatusCode::METHOD_NOT_ALLOWED,
-    code: "method_not_allowed",
-    detail: "this path is asked with POST",
-    remedy: "use POST, with the header x-sidecar-admin: 1",
-    header: Some((ALLOW, "POST")),
-};
-const NO_ADMIN_HEADER: Denied = Denied {
-    status: StatusCode::FORBIDDEN,
-    code: "admin_header_missing",
-    detail: "a POST needs the header x-sidecar-admin",
-    remedy: "add the header x-sidecar-admin: 1",
-    header: None,
-};
-const CLOSED: Denied = Denied {
-    status: StatusCode::FORBIDDEN,
-    code: "token_not_configured",
-    detail: "this listener has no token, so this is closed",
-    remedy: "give [admin.observe] a token, or ask on the admin listener",
-    header: None,
-};
-const NO_TOKEN: Denied = Denied {
-    status: StatusCode::UNAUTHORIZED,
-    code: "token_missing",
-    detail: "this needs the token of the observe listener",
-    remedy: "add the header Authorization: Bearer TOKEN, or ask on the admin listener",
-    header: Some((WWW_AUTHENTICATE, "Bearer")),
-};
-const WRONG_TOKEN: Denied = Denied {
-    status: StatusCode::UNAUTHORIZED,
-    code: "token_wrong",
-    detail: "the token is not the one of the observe listener",
-    remedy: "compare it with the tokens of [admin.observe]",
-    header: Some((WWW_AUTHENTICATE, "Bearer")),
-};
-const BAD_QUERY: Denied = Denied {
-    status: StatusCode::BAD_REQUEST,
-    code: "bad_query",
-    detail: "the query is not understood",
-    remedy: "ask with ?account=KEY or ?application=ID, or without a query for everything",
-    header: None,
-};
+impl Denied {
+    const fn new(status: StatusCode, code: &'static str, detail: &'static str, remedy: &'static str) -> Self {
+        Self { status, code, detail, remedy, header: None }
+    }
+
+    /// With a header that its status asks for.
+    const fn asking(
+        status: StatusCode,
+        code: &'static str,
+        detail: &'static str,
+        remedy: &'static str,
+        header: (HeaderName, &'static str),
+    ) -> Self {
+        Self { status, code, detail, remedy, header: Some(header) }
+    }
+}
+
+const WEB_PAGE: Denied = Denied::new(
+    StatusCode::FORBIDDEN,
+    "web_page",
+    "the request was made by a web page",
+    "use curl or the command line, or type the address of the status page into the browser",
+);
+const BAD_HOST: Denied = Denied::new(
+    StatusCode::BAD_REQUEST,
+    "bad_host",
+    "the request needs exactly one well-formed Host header and a path as its target",
+    "send an ordinary HTTP/1.1 request",
+);
+const FOREIGN_HOST: Denied = Denied::new(
+    StatusCode::MISDIRECTED_REQUEST,
+    "host_not_allowed",
+    "the Host header names somebody else",
+    "ask by localhost or a loopback address; on the observe listener, also by the IP address that you connect to",
+);
+const NOT_FOUND: Denied = Denied::new(
+    StatusCode::NOT_FOUND,
+    "not_found",
+    "there is nothing here",
+    "the admin listener has /, /livez, /readyz, /startupz, /metrics, /status, /reload, /prove and /quit; the observe listener has fewer",
+);
+const ONLY_GET: Denied =
+    Denied::asking(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path is asked with GET", "use GET", (ALLOW, "GET"));
+const ONLY_POST: Denied = Denied::asking(
+    StatusCode::METHOD_NOT_ALLOWED,
+    "method_not_allowed",
+    "this path is asked with POST",
+    "use POST, with the header x-sidecar-admin: 1",
+    (ALLOW, "POST"),
+);
+const NO_ADMIN_HEADER: Denied = Denied::new(
+    StatusCode::FORBIDDEN,
+    "admin_header_missing",
+    "a POST needs the header x-sidecar-admin",
+    "add the header x-sidecar-admin: 1",
+);
+const CLOSED: Denied = Denied::new(
+    StatusCode::FORBIDDEN,
+    "token_not_configured",
+    "this listener has no token, so this is closed",
+    "give [admin.observe] a token, or ask on the admin listener",
+);
+const NO_TOKEN: Denied = Denied::asking(
+    StatusCode::UNAUTHORIZED,
+    "token_missing",
+    "this needs the token of the observe listener",
+    "add the header Authorization: Bearer TOKEN, or ask on the admin listener",
+    (WWW_AUTHENTICATE, "Bearer"),
+);
+const WRONG_TOKEN: Denied = Denied::asking(
+    StatusCode::UNAUTHORIZED,
+    "token_wrong",
+    "the token is not the one of the observe listener",
+    "compare it with the tokens of [admin.observe]",
+    (WWW_AUTHENTICATE, "Bearer"),
+);
+const BAD_QUERY: Denied = Denied::new(
+    StatusCode::BAD_REQUEST,
+    "bad_query",
+    "the query is not understood",
+    "ask with ?account=KEY or ?application=ID, or without a query for everything",
+);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::locate::{Found, Located, Location, Unusable};
+use super::locate::{Found, Given, Located, Unusable};
 use super::report::{self, Exit, Failure, Outcome};
 use super::{run, surroundings};
 use crate::clock;
@@ -16,22 +16,23 @@ use crate::credentials::file::Parsed;
 use crate::credentials::{Keyring, Snapshot, file, linger, read};
 use crate::problem::{Problem, Problems, Severity};
 use crate::prove::{self, Proof};
-use crate::rotation::sinks::{self, NotDelivered, Sinks};
+use crate::rotation::sinks::primaries;
 use crate::upstream::Upstream;
 
 mod listeners;
+mod sinks;
+
+use sinks::Sink;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    location: Location,
-    /// The credentials file, in place of the one that the settings name
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
-    credentials: Option<PathBuf>,
+    given: Given,
     /// Also try every secret and private key with one free call a host
     #[arg(long)]
     online: bool,
-    /// Also try everywhere a new credentials file goes, without changing anything
+    /// Also try everywhere a new credentials file goes, without changing anything: a file of the same size is written
+    /// beside each and removed, programs are run with --check. Without this they are only looked at
     #[arg(long)]
     sinks: bool,
     /// For machines
@@ -51,16 +52,7 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     proofs: Option<Vec<Row>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sinks: Option<Vec<Tried>>,
-}
-
-/// A place that a new credentials file goes to.
-#[derive(Debug, Serialize)]
-struct Tried {
-    sink: String,
-    usable: bool,
-    detail: String,
-    remedy: &'static str,
+    sinks: Option<Vec<Sink>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,17 +77,18 @@ struct Row {
 
 /// Checks and tells.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
-    let found = arguments.location.find().map_err(|failure| failure.ending_with(Exit::No))?;
-    let checked = checked(found, arguments.credentials.as_deref().filter(|file| !file.as_os_str().is_empty()));
+    let found = arguments.given.find().map_err(|failure| failure.ending_with(Exit::No))?;
+    let checked = checked(found, arguments.given.credentials());
     let proofs = match (&checked.settings, &checked.parsed, arguments.online) {
         (Some(settings), Some(parsed), true) => Some(online(settings, parsed.clone())?),
         (Some(_) | None, Some(_) | None, true | false) => None,
     };
     let sinks = match (&checked.settings, arguments.sinks) {
-        (Some(settings), true) => Some(tried(settings, checked.file.as_deref())?),
-        (Some(_) | None, true | false) => None,
+        (Some(settings), true) => Some(sinks::tried(settings)?),
+        (Some(settings), false) => sinks::looked_at(settings),
+        (None, true | false) => None,
     };
-    let unusable = sinks.iter().flatten().filter(|sink| !sink.usable).count();
+    let unusable = sinks.iter().flatten().filter(|sink| sink.is_no()).count();
     let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let unproven = proofs.iter().flatten().filter(|row| row.result != Proof::Accepted.word()).count();
     let report = Report {
@@ -131,7 +124,7 @@ struct Checked {
 
 /// Looks at both files, also when the first cannot be used: whoever mends one wants to know about the other.
 fn checked(found: Found, given: Option<&Path>) -> Checked {
-    let (path, settings, named, problems) = match found {
+    let (path, mut settings, named, problems) = match found {
         Found::Usable(located) => {
             let Located { path, settings, warnings } = *located;
             (path, Some(settings), None, warnings)
@@ -143,10 +136,14 @@ fn checked(found: Found, given: Option<&Path>) -> Checked {
         Some(settings) => (Some(settings.credentials.file.clone()), settings.credentials.modes),
         None => (named, Settings::default().credentials.modes),
     };
+    let file = given.map(Path::to_path_buf).or(said);
+    if let (Some(settings), Some(file)) = (&mut settings, &file) {
+        settings.credentials.file.clone_from(file);
+    }
     if let Some(settings) = &settings {
         problems.extend(listeners::problems(path.as_deref(), settings));
+        problems.extend(sinks::problems(path.as_deref(), settings));
     }
-    let file = given.map(Path::to_path_buf).or(said);
     let parsed = file.as_deref().and_then(|file| credentials(file, modes, &mut problems));
     Checked { path, settings, file, parsed, problems }
 }
@@ -171,7 +168,7 @@ fn credentials(path: &Path, modes: Modes, problems: &mut Vec<Problem>) -> Option
 /// holds its secret.
 fn beside_their_primary(path: &Path, parsed: &Parsed) -> Vec<Problem> {
     let mut problems = Problems::of(path);
-    for key in sinks::primaries(parsed) {
+    for key in primaries(parsed) {
         let what = format!("holds {key}, which manages other accounts of it");
         problems.warning(
             None,
@@ -191,20 +188,6 @@ fn without_keys(path: &Path, parsed: &Parsed) -> Vec<Problem> {
         problems.error(None, "", what, "put a key of it there, or take the application out");
     }
     problems.sorted()
-}
-
-/// Tries every sink.
-fn tried(settings: &Settings, file: Option<&Path>) -> Result<Vec<Tried>, Failure> {
-    let mut settings = settings.clone();
-    if let Some(file) = file {
-        settings.credentials.file = file.to_path_buf();
-    }
-    let outcomes = run::runtime(1)?.block_on(async { Sinks::of(&settings).try_out().await });
-    let told = |(sink, outcome): (String, Result<(), NotDelivered>)| match outcome {
-        Ok(()) => Tried { sink, usable: true, detail: String::new(), remedy: "" },
-        Err(error) => Tried { sink, usable: false, detail: error.to_string(), remedy: error.remedy() },
-    };
-    Ok(outcomes.into_iter().map(told).collect())
 }
 
 /// Proves every secret and private key at every host that has a free call.
@@ -292,9 +275,7 @@ fn text(report: &Report, usable: bool, parsed: Option<&Parsed>, problems: &[Prob
             lines.push(line.trim_end().to_owned());
         }
     }
-    for Tried { sink, usable, detail, remedy } in report.sinks.iter().flatten() {
-        lines.push(if *usable { format!("sink: {sink} can take a new file") } else { format!("sink: {detail} ({remedy})") });
-    }
+    lines.extend(report.sinks.iter().flatten().map(ToString::to_string));
     lines.push(format!("{}, {}", counted(report.errors, "error"), counted(report.warnings, "warning")));
     report::data(&format!("{}\n", lines.join("\n")))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::locate::Location;
 use super::report::{self, Exit, Failure, Outcome};
 use crate::clock;
-use crate::config::{Listen, Origin, Peers, Place, Settings, Transport};
+use crate::config::{Listen, Origin, Serves, Settings, Transport};
 use crate::credentials::{Snapshot, file, linger, read};
 use crate::inject::strip::{Bearer, Carried, Claims};
 use crate::jwt::{Placeholder, Rights};
@@ -20,6 +20,8 @@ use crate::proxy::whose::{self, Whose};
 use crate::vonage::endpoints::{Endpoint, Family, Repeat, Scheme};
 use crate::vonage::hosts::Host;
 use crate::vonage::{parameters, refusal};
+
+mod listener;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,13 +43,15 @@ pub(super) struct Arguments {
 }
 
 /// The answer, in the order in which it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Explanation {
     served: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     listener: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     callers: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     denied: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,39 +104,32 @@ fn explain(arguments: &Arguments, settings: &Settings) -> Result<Explanation, Fa
     let uri: Uri = arguments.path.parse().map_err(|_| Failure::could_not_run("this is not a path").hint("a path begins with /"))?;
     let request = Request::builder().method(method).uri(uri).header("host", &arguments.host).body(());
     let (head, ()) = request.map_err(|error| Failure::could_not_run("no such request can be made").caused_by(&error))?.into_parts();
-    let listen = listener(&arguments.listener, settings)?;
+    let listen = meant(&arguments.listener, settings)?;
     let held = held(settings);
-    let explained = guard::admit(head, listen, Via::Front, RawFraming::Plain)
-        .and_then(|admitted| route::route(admitted, listen, settings.upstream.region))
-        .and_then(|routed| served(&routed, settings, listen, held.as_ref()));
+    let explained = guard::admit(head, listen, Via::Front, RawFraming::Plain).and_then(|admitted| match &listen.serves {
+        Serves::Mint(mint) => listener::minted(mint, listen, held.as_ref()),
+        Serves::Http | Serves::Https(_) | Serves::Proxy(_) => {
+            route::route(admitted, listen, settings.upstream.region).and_then(|routed| served(&routed, settings, listen, held.as_ref()))
+        }
+    });
     let mut explanation = explained.unwrap_or_else(|fault| {
         let (denied_with, remedy) = words(&fault);
         denied(denied_with, remedy)
     });
     explanation.listener = Some(format!("{}, {}", listen.place, listen.serves.word()));
-    explanation.callers = Some(callers(listen));
+    explanation.callers = Some(listener::callers(listen));
+    explanation.limits = listener::limits(listen);
     Ok(explanation)
 }
 
 /// The listener that is meant.
-fn listener<'s>(wanted: &str, settings: &'s Settings) -> Result<&'s Listen, Failure> {
+fn meant<'s>(wanted: &str, settings: &'s Settings) -> Result<&'s Listen, Failure> {
     let by_number = wanted.parse::<usize>().ok().and_then(|number| settings.listen.get(number.checked_sub(1)?));
     let by_place = || settings.listen.iter().find(|listen| listen.place.to_string() == wanted.trim_start_matches("unix:"));
     by_number.or_else(by_place).ok_or_else(|| {
         let places: Vec<String> = settings.listen.iter().map(|listen| listen.place.to_string()).collect();
         Failure::could_not_run("there is no such listener").hint(format!("the settings have {}", places.join(", ")))
     })
-}
-
-/// Who may call there.
-fn callers(listen: &Listen) -> String {
-    let who = match &listen.place {
-        Place::Tcp(address) if address.is_loopback() => "whoever is on this machine".to_owned(),
-        Place::Tcp(_) => "whoever can connect".to_owned(),
-        Place::Unix(socket) if socket.peers == Peers::default() => format!("whoever may write to the socket (mode {:04o})", socket.mode),
-        Place::Unix(socket) => format!("users {:?} and groups {:?}", socket.peers.uids, socket.peers.gids),
-    };
-    if listen.tokens.is_empty() { who } else { format!("{who}, with one of {} tokens", listen.tokens.len()) }
 }
 
 fn words(fault: &Fault) -> (String, String) {
@@ -150,24 +147,7 @@ fn held(settings: &Settings) -> Option<Snapshot> {
 }
 
 fn denied(denied: String, remedy: String) -> Explanation {
-    Explanation {
-        served: false,
-        listener: None,
-        callers: None,
-        denied: Some(denied),
-        remedy: Some(remedy),
-        endpoint: None,
-        upstream: None,
-        credential: None,
-        with_bearer_token: None,
-        accepts: Vec::new(),
-        account: None,
-        refusals: Vec::new(),
-        body: None,
-        second_attempt: None,
-        repeated: None,
-        source: None,
-    }
+    Explanation { denied: Some(denied), remedy: Some(remedy), ..Explanation::default() }
 }
 
 fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&Snapshot>) -> Result<Explanation, Fault> {
@@ -189,10 +169,6 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
     let with_token = with_token.filter(|with_token| *with_token != credential);
     Ok(Explanation {
         served: true,
-        listener: None,
-        callers: None,
-        denied: None,
-        remedy: None,
         endpoint: Some(routed.endpoint.name),
         upstream: Some(upstream(routed.host, settings.upstream.hosts.get(&routed.host))),
         credential: Some(credential),
@@ -211,6 +187,7 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
             Repeat::Never => "never",
         }),
         source: Some(routed.endpoint.source),
+        ..Explanation::default()
     })
 }
 
@@ -309,9 +286,10 @@ fn family(family: Family) -> &'static str {
 
 fn lines(told: &Explanation) -> String {
     let joined = |words: &[&'static str]| (!words.is_empty()).then(|| words.join(", "));
-    let rows: [(&str, Option<String>); 14] = [
+    let rows: [(&str, Option<String>); 15] = [
         ("listener", told.listener.clone()),
         ("callers", told.callers.clone()),
+        ("limits", told.limits.clone()),
         ("denied", told.denied.clone()),
         ("remedy", told.remedy.clone()),
         ("endpoint", told.endpoint.map(str::to_owned)),

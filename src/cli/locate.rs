@@ -25,6 +25,37 @@ pub struct Location {
     config: Option<OsString>,
 }
 
+/// The arguments of a command that works with the credentials, too.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Given {
+    #[command(flatten)]
+    location: Location,
+    /// The credentials file, in place of the one that the settings name
+    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
+    credentials: Option<PathBuf>,
+}
+
+impl Given {
+    /// Finds the settings, which may be of no use.
+    pub fn find(&self) -> Result<Found, Failure> {
+        self.location.find()
+    }
+
+    /// The settings, which name the credentials file that is meant.
+    pub fn settings(&self) -> Result<Located, Failure> {
+        let mut located = self.location.settings()?;
+        if let Some(file) = self.credentials() {
+            located.settings.credentials.file = file.to_path_buf();
+        }
+        Ok(located)
+    }
+
+    /// The credentials file that is meant in place of the one of the settings. An empty one counts as not named.
+    pub fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref().filter(|file| !file.as_os_str().is_empty())
+    }
+}
+
 /// What was found where the settings are.
 #[derive(Debug)]
 pub enum Found {

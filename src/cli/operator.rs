@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::locate::Location;
+use super::locate::Given;
 use super::report::Failure;
 use super::{run, surroundings};
 use crate::clock;
@@ -27,10 +27,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Files {
     #[command(flatten)]
-    location: Location,
-    /// The credentials file, in place of the one that the settings name
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
-    credentials: Option<PathBuf>,
+    given: Given,
     /// Where staged values and reports are, in place of the directory that the settings name
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -72,10 +69,7 @@ pub(super) fn operate<T>(files: &Files, command: impl AsyncFnOnce(Operator) -> R
 }
 
 fn settings(files: &Files) -> Result<Settings, Failure> {
-    let mut settings = files.location.settings()?.settings;
-    if let Some(file) = files.credentials.as_ref().filter(|file| !file.as_os_str().is_empty()) {
-        settings.credentials.file.clone_from(file);
-    }
+    let mut settings = files.given.settings()?.settings;
     if let Some(directory) = &files.state_dir {
         settings.rotation.state_dir.clone_from(directory);
     }

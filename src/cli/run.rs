@@ -1,11 +1,10 @@
 //! `vonage-sidecar run`: serves until it is told to end.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::locate::Location;
+use super::locate::{Given, Located};
 use super::report::{Exit, Failure, Outcome};
 use super::surroundings;
 use crate::app::{App, LostLines, Surroundings};
@@ -19,25 +18,18 @@ use crate::telemetry::{self, Telemetry};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    location: Location,
-    /// The credentials file, in place of the one that the settings name
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
-    credentials: Option<PathBuf>,
+    given: Given,
 }
 
 /// Serves. Exit 0 after a drain.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
-    let located = arguments.location.settings()?;
-    let mut settings = located.settings;
-    if let Some(file) = arguments.credentials.as_ref().filter(|file| !file.as_os_str().is_empty()) {
-        settings.credentials.file.clone_from(file);
-    }
+    let Located { settings, warnings, .. } = arguments.given.settings()?;
     let metrics = Arc::new(Metrics::new());
     // A sandbox may forbid it; the listeners then take fewer connections and say so.
     let _limit_stays = crate::hardening::many_files();
     let telemetry = telemetry::start(&settings.log, Arc::clone(&metrics))
         .map_err(|error| Failure::could_not_run("logs cannot be written").caused_by(&error))?;
-    for warning in located.warnings.iter().flat_map(crate::problem::Problems::iter) {
+    for warning in warnings.iter().flat_map(crate::problem::Problems::iter) {
         tracing::warn!(problem = %warning, "settings");
     }
     let ended = runtime(settings.runtime.workers)?.block_on(serve(settings, metrics, &telemetry));

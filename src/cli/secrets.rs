@@ -32,7 +32,7 @@ enum Command {
     /// Make a secret, prove it, and add it to the credentials file as the second one
     Create(create::Arguments),
     /// Prove a secret that was made elsewhere, read from standard input, and add it in the same way
-    Import(create::Import),
+    Import(create::Arguments),
     /// Revoke a secret by its id, when another one that is held was just proven
     Revoke(revoke::Arguments),
     /// Show every account and subaccount, and what breaches the policy

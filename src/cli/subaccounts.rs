@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::columns::columns;
 use super::operator::{self, Files, Operator, denied, entry, key, troubled, try_sinks};
 use super::report::{self, Exit, Failure, Outcome};
-use super::secrets::create::{self, Patience};
-use super::secrets::enrol::{Newcomer, Place};
+use super::secrets::create::{self, Way};
+use super::secrets::enrol::Newcomer;
 use super::secrets::{day, json};
 use crate::credentials::Basic;
 use crate::prove::Proof;
@@ -48,11 +48,7 @@ struct Create {
     #[arg(long, value_name = "PRIMARY", value_parser = key)]
     with: ApiKey,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    patience: Patience,
+    way: Way,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,7 +71,7 @@ struct Told {
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
     match &arguments.command {
         Command::List(list) => operator::operate(&list.files, async |operator| listed(&operator, list).await),
-        Command::Create(create) => operator::operate(&create.files, async |operator| created(&operator, create).await),
+        Command::Create(create) => operator::operate(&create.way.files, async |operator| created(&operator, create).await),
     }
 }
 
@@ -121,7 +117,7 @@ async fn subaccounts<'b>(operator: &Operator, access: &'b [Basic], primary: &Api
 }
 
 async fn created(operator: &Operator, arguments: &Create) -> Outcome {
-    let Create { name, with, place, patience, .. } = arguments;
+    let Create { name, with, way: Way { place, patience, .. } } = arguments;
     let parsed = operator.held()?;
     let access = Operator::access(&parsed, with, None)?;
     let (basic, before) = subaccounts(operator, &access, with).await?;

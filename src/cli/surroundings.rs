@@ -1,5 +1,6 @@
 //! What the environment says: the only place besides clap that reads it.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use crate::files;
@@ -25,6 +26,11 @@ pub(super) fn who() -> Who {
         machine: machine.unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// Where programs without a directory are looked for.
+pub(super) fn path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
 }
 
 /// Whether the terminal, if there is one, says of itself that it cannot move its cursor.

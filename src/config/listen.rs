@@ -277,6 +277,15 @@ impl PathPattern {
     }
 }
 
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(path) => f.write_str(path),
+            Self::Below(path) => write!(f, "{path}/*"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,11 +5,32 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 use super::{FileError, directory_of};
 
 /// Makes a directory that only its owner may look into, with those above it.
 pub fn private_directory(path: &Path) -> Result<(), FileError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|cause| FileError::system(path, "created", cause))
+}
+
+/// The part of a path that is there: itself, or the nearest directory above it.
+pub fn nearest(path: &Path) -> &Path {
+    let there = path.ancestors().find(|above| !above.as_os_str().is_empty() && above.exists());
+    there.unwrap_or_else(|| Path::new("."))
+}
+
+/// Whether this user could make files in a directory, or the directory itself where it is missing, as far as rights tell.
+pub fn may_fill(directory: &Path) -> Result<(), FileError> {
+    let nearest = nearest(directory);
+    let may = if nearest.is_dir() { access(nearest, Access::WRITE_OK | Access::EXEC_OK) } else { Err(Errno::NOTDIR) };
+    may.map_err(|cause| FileError::system(nearest, "written to", cause))
+}
+
+/// Whether this user could put a file in the place of this one, as far as rights tell.
+pub fn may_replace(path: &Path) -> Result<(), FileError> {
+    may_fill(directory_of(path))
 }
 
 /// The regular files of a directory, by name; none when there is no such directory.

@@ -86,6 +86,29 @@ impl AnswerBody {
         self.serving = Some(serving);
         self
     }
+
+    /// The same as the body of the answer that takes this one's place.
+    #[must_use]
+    pub fn replaced_by(self, other: Self) -> Self {
+        Self { content: other.content, serving: self.serving }
+    }
+
+    /// Reads up to about so many bytes ahead, so that an answer that ends by then has a length, or is known to break off.
+    pub async fn read_ahead(&mut self, limit: usize) -> Result<(), AnswerError> {
+        let Content::Theirs(theirs) = &mut self.content else { return Ok(()) };
+        let (mut frames, mut read) = (VecDeque::new(), 0);
+        while read < limit {
+            let Some(frame) = std::future::poll_fn(|cx| theirs.poll(cx)).await else {
+                theirs.rest = None;
+                break;
+            };
+            let frame = frame?;
+            read += frame.data_ref().map_or(0, Bytes::len);
+            frames.push_back(frame);
+        }
+        theirs.head_start = frames;
+        Ok(())
+    }
 }
 
 /// How the read part of an answer ended.

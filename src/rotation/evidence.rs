@@ -269,6 +269,19 @@ impl Watch {
     }
 }
 
+/// Those that say nothing, when nobody says anything: such a fleet can give no leave.
+pub fn all_silent(seen: &[Sighting]) -> Option<Vec<Blocking>> {
+    let silent = |sighting: &Sighting| {
+        let cause = match &sighting.answer {
+            Answer::Look(_) => return None,
+            Answer::Silent(cause) => cause.clone(),
+            Answer::Refuses => "connection refused".to_owned(),
+        };
+        Some(Blocking { name: sighting.name.clone(), why: Why::Silent(cause) })
+    };
+    seen.iter().map(silent).collect()
+}
+
 enum Shut {
     WithoutIds,
     Because(Why),

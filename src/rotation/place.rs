@@ -58,13 +58,25 @@ pub async fn fit(settings: &Settings) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// The same by looks alone, before anything is there: nothing is written, so that a full disk is not seen.
+pub fn looks_fit(settings: &Settings) -> Result<(), Unfit> {
+    let directory = &settings.rotation.state_dir;
+    files::may_fill(directory).map_err(Unfit::StateDir)?;
+    remembers(directory, files::nearest(directory), settings.rotation.persistence)
+}
+
 fn persists(directory: &Path, persistence: Persistence) -> Result<(), Unfit> {
     files::private_directory(directory).map_err(Unfit::StateDir)?;
     files::try_replace(&directory.join("trial"), 1).map_err(Unfit::StateDir)?;
+    remembers(directory, directory, persistence)
+}
+
+/// `there` is the part of the directory that exists.
+fn remembers(directory: &Path, there: &Path, persistence: Persistence) -> Result<(), Unfit> {
     if persistence == Persistence::Promised {
         return Ok(());
     }
-    let resolved = files::resolve(directory).map_err(Unfit::StateDir)?;
+    let resolved = files::resolve(there).map_err(Unfit::StateDir)?;
     let table = files::read(Path::new(MOUNTS), LONGEST).map_err(Unfit::StateDir)?;
     match mounts::volatile(&String::from_utf8_lossy(&table.bytes), &resolved) {
         Some(words) => Err(Unfit::Volatile(directory.to_path_buf(), words)),

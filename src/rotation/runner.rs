@@ -16,9 +16,9 @@ use crate::clock;
 use crate::config::Settings;
 use crate::credentials::file::Parsed;
 use crate::rotation::event as somebody;
-use crate::rotation::evidence::Whose;
+use crate::rotation::evidence::{Whose, all_silent};
 use crate::rotation::fleet::Fleet;
-use crate::rotation::halt;
+use crate::rotation::halt::{self, Credential, Parked};
 use crate::rotation::journal::disk::{Disk, DiskError, journals};
 use crate::rotation::machine::{Kind, Next, Now, Refused, State as _};
 use crate::rotation::notify::Notifier;
@@ -221,8 +221,16 @@ impl Rotator {
     }
 
     fn resume(&self, journal: Journal, order: &Order) -> Result<Machine, NotRun> {
+        // Nothing was done yet, so it is for what this command says, whatever the one was for that was refused.
+        let anew = journal.is_at_the_beginning() && order.want == Want::Rotate;
         let mut machine = Machine::resume(journal, now());
-        machine.amend(|plan| order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect()));
+        machine.amend(|plan| {
+            if anew {
+                *plan = self.plan(order);
+            } else {
+                order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect());
+            }
+        });
         if order.want == Want::Abort {
             machine.abort(now(), &mut System)?;
         }
@@ -235,13 +243,17 @@ impl Rotator {
         if entry.is_none() {
             return Err(NotRun::NoSuchAccount(order.account.clone()));
         }
-        let measured = drill::measured(&self.settings.rotation.state_dir, &order.account);
-        let plan = order.terms.plan(&order.account, &self.settings.rotation, self.fleet.expect(), measured);
         let (made, latest) = before.map_or_else(Default::default, |journal| {
             let latest = if is_settled(&journal, &parsed) { None } else { journal.memory.latest };
             (journal.memory.made, latest)
         });
-        Ok(Start { rotation: System::mark(), plan, memory: Memory { made, latest, approved: Vec::new() } })
+        let memory = Memory { made, latest, approved: Vec::new() };
+        Ok(Start { rotation: System::mark(), plan: self.plan(order), memory })
+    }
+
+    fn plan(&self, order: &Order) -> Plan {
+        let measured = drill::measured(&self.settings.rotation.state_dir, &order.account);
+        order.terms.plan(&order.account, &self.settings.rotation, self.fleet.expect(), measured)
     }
 
     /// Before anything is made: a rotation that could never revoke does not begin.
@@ -250,7 +262,10 @@ impl Rotator {
             (plan::Fleet::Unwatched, _) | (_, Mode::Drill | Mode::Emergency(_)) => None,
             (plan::Fleet::Watched { .. }, Mode::Rotate) => match self.fleet.look(&Whose::Account(plan.account.clone()), &[]).await {
                 Ok(seen) if seen.is_empty() => Some(End::Stuck(Stuck::NoEvidence)),
-                Ok(_) | Err(_) => None,
+                Ok(seen) => {
+                    all_silent(&seen).map(|silent| End::Parked(Parked::NotConverged { credential: Credential::Secret, on: silent }))
+                }
+                Err(_) => None,
             },
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! Not here: how a text is changed (`credentials::edit`), what a sink is to hold (`config::rotation`).
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,6 +218,16 @@ impl Sinks {
             tried.push((sink.name(), outcome));
         }
         tried
+    }
+
+    /// Looks at every sink, writing and running nothing: what can be told of each. Programs are looked for in `path`.
+    /// Blocks.
+    pub fn look(&self, path: &OsStr) -> Vec<(String, Result<(), NotDelivered>)> {
+        let of = |sink: &Sink| match sink {
+            Sink::File { path, .. } => target::look(path, self.modes),
+            Sink::Command(command) => command::look(&command.run, path).and_then(|()| command::look(&command.check, path)),
+        };
+        self.all.iter().map(|sink| (sink.name(), of(sink))).collect()
     }
 
     async fn deliver_now(&self, delivery: &Delivery) -> Result<(), NotDelivered> {

@@ -46,7 +46,7 @@ fn extra_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> 
 }
 
 /// What a failed handshake means.
-pub(super) fn reason(error: &io::Error) -> TlsReason {
+pub fn reason(error: &io::Error) -> TlsReason {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(error) => rustls_reason(error),
         None => TlsReason::Closed,

@@ -1,5 +1,8 @@
 //! `check` and `explain` as people and scripts use them: what they say, where they say it, and how they end.
 
+mod listeners; // the same about listeners
+mod places; // and about where a rotation would write
+
 use vonage_sidecar::emulator::{ApplicationSpec, Options};
 use vonage_sidecar::jwt::generate::Generated;
 

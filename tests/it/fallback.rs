@@ -9,6 +9,7 @@ mod families; // every way in which a credential is refused
 mod holds; // waiting for a newer file
 mod leaving; // a caller that goes away
 mod lookalikes; // what only looks like a refusal
+mod memory; // all kept bodies together
 pub mod rig;
 mod standings; // what is learnt, and when
 mod uploads; // large, slow and early-refused bodies

@@ -191,38 +191,37 @@ async fn no_request_fails_and_none_is_sent_twice_while_two_secrets_rotate_in_eve
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_one_secret_file_may_name_a_secret_that_is_live_two_seconds_later() {
-    let sidecar = Setup::new(&[&secret(0)], &[&secret(0)]).start().await;
-    let vonage = sidecar.vonage().clone();
-    let callers = Callers::start(&sidecar);
-    let rounds = rotations(2).min(20);
-    for round in 0..rounds {
-        let (old, new) = (secret(round), secret(round + 1));
-        callers.more(100).await;
+    in_one_slot(async |sidecar, callers, old, new| {
         let generation = sidecar.generation();
-        sidecar.write(&[&new]);
+        sidecar.write(&[new]);
         sidecar.newer_than(generation).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        vonage.create_secret(KEY, &new).unwrap();
+        sidecar.vonage().create_secret(KEY, new).unwrap();
         callers.more(50).await;
-        assert!(vonage.revoke_value(KEY, &old));
-        callers.more(100).await;
-    }
-    callers.end(&sidecar, rounds).await;
+        assert!(sidecar.vonage().revoke_value(KEY, old));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_only_secret_of_a_file_may_be_revoked_two_seconds_before_the_next_file() {
+    in_one_slot(async |sidecar, _callers, old, new| {
+        sidecar.vonage().create_secret(KEY, new).unwrap();
+        assert!(sidecar.vonage().revoke_value(KEY, old));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        sidecar.write(&[new]);
+    })
+    .await;
+}
+
+/// Rotates the only secret of a file in this way, again and again, while callers are at work.
+async fn in_one_slot(rotate: impl AsyncFn(&Sidecar, &Callers, &str, &str)) {
     let sidecar = Setup::new(&[&secret(0)], &[&secret(0)]).start().await;
-    let vonage = sidecar.vonage().clone();
     let callers = Callers::start(&sidecar);
     let rounds = rotations(2).min(20);
     for round in 0..rounds {
-        let (old, new) = (secret(round), secret(round + 1));
         callers.more(100).await;
-        vonage.create_secret(KEY, &new).unwrap();
-        assert!(vonage.revoke_value(KEY, &old));
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        sidecar.write(&[&new]);
+        rotate(&sidecar, &callers, &secret(round), &secret(round + 1)).await;
         callers.more(100).await;
     }
     callers.end(&sidecar, rounds).await;

@@ -2,8 +2,11 @@
 
 mod failing;
 mod fleet;
+mod key_kills; // the same, killed at any moment
 mod keys; // key pairs of applications
+mod leak; // emergencies that name a secret
 mod many;
 mod one_host;
 mod process;
 pub mod rig;
+mod secured; // sidecars that are asked over TLS, with a token

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod caller;
+pub mod front;
 pub mod origin;
 pub mod process;
 pub mod sidecar;

@@ -1,4 +1,5 @@
-//! What a listener needs beside its settings: tokens, certificates, directories. Looks, and changes nothing.
+//! What listeners, and those who ask them, need beside settings: tokens, certificates, directories. Looks, and changes
+//! nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +8,12 @@ use rustix::fs::{Access, access};
 use crate::authority::{self, Serving, Validity, WARN_BEFORE};
 use crate::clock;
 use crate::config::{CertificateAuthority, Certificates, Listen, Place, Serves, Settings, UnixSocket};
+use crate::files;
 use crate::problem::{Problem, Problems};
 use crate::tokens::Tokens;
 use crate::vonage::hosts;
+
+const WRITE_A_TOKEN: &str = "write a token of 16 characters or more into the file";
 
 /// Everything wrong with the listeners of settings from this file.
 pub(super) fn problems(file: Option<&Path>, settings: &Settings) -> Vec<Problem> {
@@ -17,7 +21,7 @@ pub(super) fn problems(file: Option<&Path>, settings: &Settings) -> Vec<Problem>
     for (index, listen) in settings.listen.iter().enumerate() {
         let field = format!("listen[{index}]");
         if let Err(error) = Tokens::read(&listen.tokens) {
-            found.error(None, format!("{field}.tokens"), error.to_string(), "write a token of 16 characters or more into the file");
+            found.error(None, format!("{field}.tokens"), error.to_string(), WRITE_A_TOKEN);
         }
         match &listen.place {
             Place::Tcp(_) => {}
@@ -29,6 +33,14 @@ pub(super) fn problems(file: Option<&Path>, settings: &Settings) -> Vec<Problem>
             Serves::Proxy(proxy) => authority(&mut found, &format!("{field}.proxy"), &proxy.authority, listen),
             Serves::Https(given @ Certificates::Given { .. }) => certificate(&mut found, &format!("{field}.tls.cert"), given),
         }
+    }
+    if let Some(Err(error)) = settings.admin.observe.as_ref().map(|observe| Tokens::read(&observe.tokens)) {
+        found.error(None, "admin.observe.tokens", error.to_string(), WRITE_A_TOKEN);
+    }
+    // Only those who rotate need it, which a sidecar of the same settings may not do.
+    let fleet = settings.rotation.fleet.as_ref().and_then(|fleet| fleet.token.as_ref());
+    if let Some(Err(error)) = fleet.map(|token| Tokens::read(std::slice::from_ref(token))) {
+        found.warning(None, "rotation.fleet.token", error.to_string(), "without it no sidecar can be asked, so nothing is rotated");
     }
     found.sorted()
 }
@@ -97,10 +109,8 @@ fn validity_of(found: &mut Problems, field: &str, validity: Validity) {
 
 /// Whether a directory can be written to, or made.
 fn writable(found: &mut Problems, field: &str, directory: &Path) {
-    let nearest = directory.ancestors().find(|path| path.exists()).unwrap_or_else(|| Path::new("."));
-    let nearest = if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest };
-    if access(nearest, Access::WRITE_OK | Access::EXEC_OK).is_err() || !nearest.is_dir() {
-        let hint = format!("let the sidecar write to {}", nearest.display());
+    if files::may_fill(directory).is_err() {
+        let hint = format!("let the sidecar write to {}", files::nearest(directory).display());
         found.error(None, field, "cannot be written to", hint);
     }
 }

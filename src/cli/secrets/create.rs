@@ -31,23 +31,18 @@ pub(super) struct Arguments {
     #[command(flatten)]
     whose: Whose,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    patience: Patience,
+    way: Way,
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Import {
+/// The way of a new secret: what is read, how it is proven, where it goes.
+#[derive(Debug, Clone, clap::Args)]
+pub(in crate::cli) struct Way {
     #[command(flatten)]
-    whose: Whose,
+    pub(in crate::cli) place: Place,
     #[command(flatten)]
-    place: Place,
+    pub(in crate::cli) files: Files,
     #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    patience: Patience,
+    pub(in crate::cli) patience: Patience,
 }
 
 /// How long a secret is proven.
@@ -71,16 +66,16 @@ impl Patience {
 }
 
 pub(super) fn create(arguments: &Arguments) -> Outcome {
-    operator::operate(&arguments.files, async |operator| created(&operator, arguments).await)
+    operator::operate(&arguments.way.files, async |operator| created(&operator, arguments).await)
 }
 
 async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     let Whose { account, with } = &arguments.whose;
     let parsed = operator.held()?;
     let access = Operator::access(&parsed, account, with.as_ref())?;
-    let held = arguments.place.held(operator, account)?;
+    let held = arguments.way.place.held(operator, account)?;
     let (basic, listed) = operator.listed(&access, account).await?;
-    try_sinks(&arguments.place.sinks(operator)).await?;
+    try_sinks(&arguments.way.place.sinks(operator)).await?;
     let mut staged = match find(operator, account.as_str())? {
         Some(staged) => staged,
         None if listed.len() >= SLOTS => return Err(full(account, &parsed, &listed)),
@@ -89,7 +84,7 @@ async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     if staged.made.is_none() {
         staged = make(operator, basic, account, &parsed, listed.len(), staged).await?;
     }
-    if let Err(last) = arguments.patience.prove(operator, account, &staged.value).await {
+    if let Err(last) = arguments.way.patience.prove(operator, account, &staged.value).await {
         return Err(unproven(account, last));
     }
     let made = match &staged.made {
@@ -101,7 +96,7 @@ async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     let is_live = held.iter().any(|item| Basic::new(account, item.value.clone()).header == basic.header);
     let other = if let [only] = staged.before.as_slice() { listed.iter().find(|secret| is_live && secret.id == *only) } else { None };
     let new = Newcomer { account, primary: with.as_ref(), value: &staged.value, made: made.as_ref(), other };
-    let exit = arguments.place.add(operator, &held, &new).await?;
+    let exit = arguments.way.place.add(operator, &held, &new).await?;
     staged.forget().map_err(|error| unstaged(&error))?;
     Ok(exit)
 }
@@ -143,20 +138,20 @@ async fn make(
     }
 }
 
-pub(super) fn import(arguments: &Import) -> Outcome {
+pub(super) fn import(arguments: &Arguments) -> Outcome {
     let value = from_stdin()?;
-    operator::operate(&arguments.files, async |operator| imported(&operator, arguments, &value).await)
+    operator::operate(&arguments.way.files, async |operator| imported(&operator, arguments, &value).await)
 }
 
-async fn imported(operator: &Operator, arguments: &Import, value: &ApiSecret) -> Outcome {
+async fn imported(operator: &Operator, arguments: &Arguments, value: &ApiSecret) -> Outcome {
     let Whose { account, with } = &arguments.whose;
     let parsed = operator.held()?;
-    let held = arguments.place.held(operator, account)?;
+    let held = arguments.way.place.held(operator, account)?;
     if held.iter().any(|item| item.value.same_as(value)) {
         return Err(Failure::no(format!("the file holds this secret of {account} already")));
     }
-    try_sinks(&arguments.place.sinks(operator)).await?;
-    if let Err((host, proof)) = arguments.patience.prove(operator, account, value).await {
+    try_sinks(&arguments.way.place.sinks(operator)).await?;
+    if let Err((host, proof)) = arguments.way.patience.prove(operator, account, value).await {
         let failure = Failure::no(format!("this is not a secret of {account}, or not yet")).because(format!("{host}: {}", proof.word()));
         return Err(failure.hint("check the key and the value; one that was just made may take a minute"));
     }
@@ -168,7 +163,7 @@ async fn imported(operator: &Operator, arguments: &Import, value: &ApiSecret) ->
         labels => drift::only_newcomer(&listed, labels),
     };
     let new = Newcomer { account, primary: with.as_ref(), value, made, other: None };
-    arguments.place.add(operator, &held, &new).await
+    arguments.way.place.add(operator, &held, &new).await
 }
 
 fn from_stdin() -> Result<ApiSecret, Failure> {

@@ -17,8 +17,6 @@ use crate::vonage::hosts::Host;
 /// The parts of the management plane that a listener may open.
 const ALLOW_NAMES: &[&str] = &endpoints::MANAGEMENT;
 const MINT_CLAIMS: &[(&str, MintClaims)] = &[("refuse", MintClaims::Refuse), ("keep", MintClaims::Keep)];
-/// A token shorter than this can be guessed.
-const SHORTEST_TOKEN: usize = 16;
 /// Two, so that one can replace the other while both work.
 const MOST_TOKENS: usize = 2;
 
@@ -189,7 +187,7 @@ impl Check<'_> {
             }
             file::Token::File(path) => Some(Token::File(self.directory.join(path.get_ref()))),
             file::Token::Value(value) => match AccessToken::parse(value) {
-                Ok(_) if value.len() < SHORTEST_TOKEN => {
+                Ok(_) if value.len() < AccessToken::SHORTEST => {
                     self.error(
                         at,
                         field,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::Check;
+use super::{Check, Span};
 use crate::config::file;
 use crate::config::file::Text;
 use crate::config::{Address, Peers, Place, Serves, Token, UnixSocket};
@@ -39,13 +39,14 @@ impl Check<'_> {
             }
             (address, None) => {
                 self.only_at_unix(field, raw);
-                Place::Tcp(self.tcp(&format!("{field}.address"), address, serves, tokens))
+                // Where no address is written, what is wrong with it stands at what made it wrong.
+                let at = address.as_ref().map(Spanned::span).or_else(|| raw.mint.as_ref().map(Spanned::span));
+                Place::Tcp(self.tcp(&format!("{field}.address"), address, at, serves, tokens))
             }
         }
     }
 
-    fn tcp(&mut self, field: &str, raw: &Text, serves: &Serves, tokens: &[Token]) -> Address {
-        let at = raw.as_ref().map(Spanned::span);
+    fn tcp(&mut self, field: &str, raw: &Text, at: Option<Span>, serves: &Serves, tokens: &[Token]) -> Address {
         let Some(address) = raw.as_ref().map_or(Some(USUAL), |raw| self.address(field, raw)) else { return USUAL };
         if !address.is_loopback() && tokens.is_empty() {
             let remedy = "write localhost:PORT; a wider address needs caller control: tokens = [...], or a unix socket";
@@ -127,7 +128,7 @@ impl Check<'_> {
     }
 
     /// The local authority of a table.
-    pub(super) fn authority(&mut self, at: super::Span, field: &str, dir: &Text, publish: &Text) -> crate::config::CertificateAuthority {
+    pub(super) fn authority(&mut self, at: Span, field: &str, dir: &Text, publish: &Text) -> crate::config::CertificateAuthority {
         let dir: PathBuf = self.needed_path(at, &format!("{field}.ca_dir"), dir, "write the directory of the local CA, such as \"ca\"");
         let publish = self.path(&format!("{field}.publish"), publish);
         if publish.as_ref() == Some(&dir) {

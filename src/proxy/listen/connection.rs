@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
 use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Counted, Door, Server, Spoken};
+use crate::config::Place;
 use crate::proxy::answer::AnswerBody;
 use crate::proxy::caller::{AFTERMATH, Caller, Departure};
 use crate::proxy::entrance::{Entrance, Via};
@@ -29,6 +31,8 @@ use crate::proxy::socket::{Socket, bare};
 const HANDSHAKE: u8 = 22;
 /// For words to a caller that may not read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// What is read of an answer so that it has a length.
+const AHEAD: usize = 64 << 10;
 
 impl Server {
     /// One connection, from its first byte to its end.
@@ -115,11 +119,30 @@ impl Server {
         entrance: Arc<Entrance>,
         caller: Arc<Caller>,
     ) -> Result<http::Response<AnswerBody>, Infallible> {
+        let cannot_be_cut = request.version() == Version::HTTP_10 && matches!(entrance.listen.place, Place::Unix(_));
         let mut answer = self.proxy.handle(request, &entrance, &caller).await;
+        if cannot_be_cut && answer.body().size_hint().exact().is_none() {
+            answer = self.with_length(answer).await;
+        }
         if self.shutdown.is_draining() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(answer)
+    }
+}
+
+impl Server {
+    /// A caller of HTTP/1.0 takes the end of the connection for the end of an answer without a length, and a unix socket
+    /// cannot be reset. So the answer gets a length, or is told to be broken; a long one goes on as it comes.
+    async fn with_length(&self, answer: http::Response<AnswerBody>) -> http::Response<AnswerBody> {
+        let (head, mut body) = answer.into_parts();
+        match body.read_ahead(AHEAD).await {
+            Ok(()) => http::Response::from_parts(head, body),
+            Err(error) => {
+                tracing::debug!(cause = %causes(&error), "an answer broke off before a caller of HTTP/1.0 had any of it");
+                self.proxy.turn_away(&Fault::AnswerBroken).map(|own| body.replaced_by(own))
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariants: streams, heads, resets and queues are bounded; a stream that is reset cancels its request, unless that
 //! was written and may have an effect: then it is followed to its verdict, as on HTTP/1.1; a connection that is idle,
-//! never begins or does not take its answers is closed; draining is a GOAWAY. What HTTP/2 forbids on the wire
+//! does not end a head that it began or does not take its answers is closed ([`watch`]); draining is a GOAWAY. What HTTP/2 forbids on the wire
 //! (headers of a connection, a body of another length than announced) is refused by h2 below this.
 //!
 //! Facts: RFC 9113 §6.8 (GOAWAY), §8.1.1 (malformed messages), §10.5; CVE-2023-44487 (rapid reset).
@@ -11,10 +11,9 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONNECTION;
@@ -25,7 +24,6 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::Server;
@@ -35,23 +33,25 @@ use crate::proxy::caller::{AFTERMATH, Caller, Departure};
 use crate::proxy::entrance::Entrance;
 use crate::proxy::exchange::causes;
 use crate::proxy::fault::Fault;
+use crate::proxy::socket::Pace;
 use crate::proxy::socket::timer::WriteStall;
 use crate::proxy::socket::wire::Wire;
-use crate::proxy::socket::{IDLE_CONNECTION, Pace};
+use heads::Heads;
+use watch::{MOST_GIVEN_UP, UnderWay, Verdict, Watch};
 
 /// Requests at once on one connection.
 const MOST_STREAMS: u32 = 128;
 /// Streams that were reset and are not yet worked off, before the peer is told to calm down.
 const MOST_RESETS: usize = 32;
-/// Requests that a peer may give up before their answer, beyond those that it did wait for, before it is cut off: each
-/// costs work here and at the provider (CVE-2023-44487).
-const MOST_GIVEN_UP: usize = 1000;
 /// What is buffered of the answers of one stream.
 const SEND_BUFFER: usize = 256 << 10;
 /// A peer is asked whether it is there when nothing came for so long.
 const PING_AFTER: Duration = Duration::from_secs(30);
 /// It must say so within this time.
 const PING_PATIENCE: Duration = Duration::from_secs(20);
+
+mod heads;
+mod watch;
 
 impl Server {
     pub(super) async fn http2(self: Arc<Self>, wire: Wire, entrance: Arc<Entrance>) {
@@ -71,7 +71,7 @@ impl Server {
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(PING_AFTER)
             .keep_alive_timeout(PING_PATIENCE);
-        let serving = builder.serve_connection(TokioIo::new(Paced { wire, stall: WriteStall::new(self.pace.idle) }), service);
+        let serving = builder.serve_connection(TokioIo::new(Paced::new(wire, Arc::clone(&watch), self.pace)), service);
         tokio::pin!(serving);
         let mut look = tokio::time::interval(self.pace.head.min(self.pace.idle) / 2);
         let draining = self.shutdown.draining();
@@ -89,18 +89,17 @@ impl Server {
                     leaving = true;
                     serving.as_mut().graceful_shutdown();
                 }
-                () = watch.flood.notified() => {
+                () = watch.flood() => {
                     tracing::warn!(requests = MOST_GIVEN_UP, "a caller resets one request after the other: its connection is cut");
                     return;
                 }
                 _ = look.tick() => match watch.verdict(clock::now(), self.pace) {
-                    Verdict::Stay => {}
-                    Verdict::Leave if leaving => {}
-                    Verdict::Leave => {
+                    Verdict::Leave | Verdict::LeaveAndCut if !leaving => {
                         leaving = true;
                         serving.as_mut().graceful_shutdown();
                     }
-                    Verdict::Cut => return,
+                    Verdict::Stay | Verdict::Leave => {}
+                    Verdict::LeaveAndCut | Verdict::Cut => return,
                 },
             }
         }
@@ -172,116 +171,6 @@ impl Drop for Followed {
     }
 }
 
-/// What a connection is doing, for the timers that h2 does not have.
-#[derive(Debug)]
-struct Watch {
-    /// Streams under way.
-    streams: AtomicUsize,
-    /// Those of them that have no answer yet, which has limits of time of its own.
-    waiting: AtomicUsize,
-    /// Requests that were given up, less those that were answered.
-    given_up: AtomicUsize,
-    flood: Notify,
-    last: Mutex<Last>,
-}
-
-/// When something last began, went on or ended.
-#[derive(Debug, Clone, Copy)]
-enum Last {
-    /// Nothing ever did since the connection was opened.
-    Opened(Instant),
-    Moved(Instant),
-}
-
-/// What becomes of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Stay,
-    /// It is idle: GOAWAY.
-    Leave,
-    /// It never began, or its peer does not take its answers.
-    Cut,
-}
-
-impl Watch {
-    fn new(now: Instant) -> Self {
-        Self {
-            streams: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            given_up: AtomicUsize::new(0),
-            flood: Notify::new(),
-            last: Mutex::new(Last::Opened(now)),
-        }
-    }
-
-    fn given_up(&self) {
-        if self.given_up.fetch_add(1, Ordering::AcqRel) >= MOST_GIVEN_UP {
-            self.flood.notify_one();
-        }
-    }
-
-    fn waited_for(&self) {
-        self.given_up.fetch_update(Ordering::AcqRel, Ordering::Acquire, |given_up| given_up.checked_sub(1)).ok();
-    }
-
-    fn moved(&self, now: Instant) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Last::Moved(now);
-    }
-
-    /// An answer that is silent ends itself within the idle time: when nothing moves on answers for twice as long, it
-    /// is the peer who does not read.
-    fn verdict(&self, now: Instant, pace: Pace) -> Verdict {
-        let streams = self.streams.load(Ordering::Acquire);
-        let waiting = self.waiting.load(Ordering::Acquire);
-        match *self.last.lock().unwrap_or_else(PoisonError::into_inner) {
-            Last::Opened(at) if now.saturating_duration_since(at) >= pace.head => Verdict::Cut,
-            Last::Moved(at) if streams == 0 && now.saturating_duration_since(at) >= IDLE_CONNECTION => Verdict::Leave,
-            Last::Moved(at) if streams > 0 && waiting == 0 && now.saturating_duration_since(at) >= pace.idle * 2 => Verdict::Cut,
-            Last::Opened(_) | Last::Moved(_) => Verdict::Stay,
-        }
-    }
-}
-
-/// The place of a stream in the watch over its connection.
-#[derive(Debug)]
-struct UnderWay {
-    watch: Arc<Watch>,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Answered,
-}
-
-impl UnderWay {
-    fn new(watch: Arc<Watch>) -> Self {
-        watch.moved(clock::now());
-        watch.streams.fetch_add(1, Ordering::AcqRel);
-        watch.waiting.fetch_add(1, Ordering::AcqRel);
-        Self { watch, state: State::Waiting }
-    }
-
-    fn answered(&mut self) {
-        self.state = State::Answered;
-        self.watch.waiting.fetch_sub(1, Ordering::AcqRel);
-        self.watch.waited_for();
-        self.watch.moved(clock::now());
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        if self.state == State::Waiting {
-            self.watch.waiting.fetch_sub(1, Ordering::AcqRel);
-            self.watch.given_up();
-        }
-        self.watch.moved(clock::now());
-        self.watch.streams.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// The body of an answer, of which every piece that is taken is a sign of life.
 #[derive(Debug)]
 struct Watched {
@@ -294,7 +183,7 @@ impl Body for Watched {
     type Error = AnswerError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
-        self.under_way.watch.moved(clock::now());
+        self.under_way.moved();
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
@@ -307,16 +196,32 @@ impl Body for Watched {
     }
 }
 
-/// A wire whose peer must take what is written to it.
+/// A wire whose peer must take what is written to it, and come to the end of the heads that it begins.
 #[derive(Debug)]
 struct Paced {
     wire: Wire,
     stall: WriteStall,
+    heads: Heads,
+    watch: Arc<Watch>,
+}
+
+impl Paced {
+    fn new(wire: Wire, watch: Arc<Watch>, pace: Pace) -> Self {
+        Self { wire, stall: WriteStall::new(pace.idle), heads: Heads::default(), watch }
+    }
 }
 
 impl AsyncRead for Paced {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = Pin::new(&mut this.wire).poll_read(cx, buf);
+        let standing = this.heads.standing();
+        this.heads.take(buf.filled().get(before..).unwrap_or_default());
+        if this.heads.standing() != standing {
+            this.watch.head(this.heads.standing(), clock::now());
+        }
+        read
     }
 }
 
@@ -347,36 +252,5 @@ impl AsyncWrite for Paced {
         let this = self.get_mut();
         let closed = Pin::new(&mut this.wire).poll_shutdown(cx);
         this.stall.watch(closed, cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PACE: Pace = Pace { head: Duration::from_secs(10), idle: Duration::from_secs(60), longest_head: 1 << 16 };
-
-    #[test]
-    fn a_connection_that_never_begins_is_cut_and_an_idle_one_is_left() {
-        let start = clock::now();
-        let watch = Watch::new(start);
-        assert_eq!(watch.verdict(start + PACE.head / 2, PACE), Verdict::Stay);
-        assert_eq!(watch.verdict(start + PACE.head, PACE), Verdict::Cut);
-        watch.moved(start);
-        assert_eq!(watch.verdict(start + IDLE_CONNECTION / 2, PACE), Verdict::Stay);
-        assert_eq!(watch.verdict(start + IDLE_CONNECTION, PACE), Verdict::Leave);
-    }
-
-    #[test]
-    fn only_a_peer_that_does_not_read_its_answers_is_cut() {
-        let watch = Arc::new(Watch::new(clock::now()));
-        let mut stream = UnderWay::new(Arc::clone(&watch));
-        let later = clock::now() + PACE.idle * 3;
-        assert_eq!(watch.verdict(later, PACE), Verdict::Stay, "the answer has a limit of its own");
-        stream.answered();
-        assert_eq!(watch.verdict(clock::now() + PACE.idle, PACE), Verdict::Stay);
-        assert_eq!(watch.verdict(clock::now() + PACE.idle * 3, PACE), Verdict::Cut);
-        drop(stream);
-        assert_eq!(watch.verdict(clock::now() + PACE.idle * 3, PACE), Verdict::Stay);
     }
 }

@@ -67,7 +67,7 @@ impl Stream {
     }
 
     /// An answer that ends early must not look complete, which it would to a caller of HTTP/1.0 if we closed in order.
-    /// A unix socket cannot be reset.
+    /// A unix socket cannot be reset: there the answer was given a length beforehand, unless it is a long one.
     pub fn cut(&self) {
         match self {
             Self::Tcp(stream) => {

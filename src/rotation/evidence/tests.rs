@@ -170,3 +170,13 @@ fn who_holds_a_key_that_the_provider_does_not_know_yet_is_enough_before_it_is_pu
     assert_eq!(gate(Must::Hold), Gate::Open(1));
     assert!(matches!(gate(Must::Accept), Gate::Shut { .. }));
 }
+
+#[test]
+fn a_fleet_is_silent_only_when_nobody_says_anything() {
+    let silent = || seen("a", Listing::Listed, Answer::Silent("no answer".to_owned()));
+    let refuses = || seen("b", Listing::Listed, Answer::Refuses);
+    let names = |seen: &[Sighting]| all_silent(seen).map(|on| on.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let both = ["a does not answer (no answer)", "b does not answer (connection refused)"].map(str::to_owned).to_vec();
+    assert_eq!(names(&[silent(), refuses()]), Some(both));
+    assert_eq!(names(&[silent(), seen("c", Listing::Listed, Answer::Look(good()))]), None);
+}

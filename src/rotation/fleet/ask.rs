@@ -21,6 +21,7 @@ use tokio_rustls::TlsConnector;
 
 use super::roster::{Target, Transport};
 use crate::secret::AccessToken;
+use crate::upstream::{TlsReason, tls_reason};
 
 /// The longest status: a thousand accounts with room to spare.
 const LONGEST: usize = 16 << 20;
@@ -34,6 +35,9 @@ pub(super) enum Unheard {
     /// It cannot be reached.
     #[error("it cannot be reached: {0}")]
     Unreachable(std::io::Error),
+    /// It did not prove to be who it should be, or does not speak TLS.
+    #[error("{0}")]
+    Tls(TlsReason),
     /// It took too long.
     #[error("no answer within {} seconds", .0.as_secs())]
     TooSlow(Duration),
@@ -57,8 +61,9 @@ pub(super) async fn exchange(
             Transport::Plain => over(stream, request(&address.to_string(), token, method, path)?).await,
             Transport::Tls => {
                 let name = ServerName::try_from(target.host.clone()).map_err(|_| Unheard::Broken)?;
-                let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await.map_err(Unheard::Unreachable)?;
-                over(stream, request(&target.host, token, method, path)?).await
+                let stream =
+                    TlsConnector::from(Arc::clone(tls)).connect(name, stream).await.map_err(|error| Unheard::Tls(tls_reason(&error)))?;
+                over(stream, request(&authority(&target.host), token, method, path)?).await
             }
         }
     };
@@ -77,6 +82,11 @@ async fn connect(target: &Target) -> Result<(TcpStream, SocketAddr), Unheard> {
         }
     }
     Err(failed.unwrap_or(Unheard::Broken))
+}
+
+/// An IPv6 address stands in brackets.
+fn authority(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 fn request(host: &str, token: Option<&AccessToken>, method: Method, path: &str) -> Result<Request<Empty<Bytes>>, Unheard> {

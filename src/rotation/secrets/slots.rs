@@ -44,6 +44,11 @@ pub enum Decision {
 pub fn decide(mode: &Mode, picture: &Picture<'_>, revision: Revision) -> Result<Decision, Stuck> {
     let live = identify(&picture.live, picture.listed)?;
     let listed: Vec<SecretId> = picture.listed.iter().map(|one| one.id.clone()).collect();
+    if let Mode::Emergency(Emergency { leaked: Some(id), .. }) = mode
+        && !listed.contains(id)
+    {
+        return Err(Stuck::NoSuchLeak(id.clone()));
+    }
     let unknown = listed.iter().find(|id| live.iter().all(|item| item.id != **id)).cloned();
     let base = Base { live, file: picture.file.clone(), listed };
     match (mode, unknown) {

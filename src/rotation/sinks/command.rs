@@ -1,8 +1,11 @@
 //! A program that gets a new credentials file on its standard input.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -39,6 +42,19 @@ pub(super) async fn run(words: &[String], timeout: Duration, text: &str, parsed:
             Err(NotDelivered::Hung(name, told(&said), timeout))
         }
     }
+}
+
+/// Whether there is a program that could be run, found as the system would find it. `path` is where those without a
+/// directory are looked for.
+pub(super) fn look(words: &[String], path: &OsStr) -> Result<(), NotDelivered> {
+    let name = words.first().cloned().unwrap_or_default();
+    let found = |place: &Path| place.is_file() && access(place, Access::EXEC_OK).is_ok();
+    let is_there = if name.contains('/') {
+        found(Path::new(&name))
+    } else {
+        std::env::split_paths(path).any(|directory| found(&directory.join(&name)))
+    };
+    if is_there { Ok(()) } else { Err(NotDelivered::NotStarted(name, std::io::ErrorKind::NotFound.into())) }
 }
 
 /// Hands the text over while it listens: a program that talks before it has read would otherwise wait for ever.

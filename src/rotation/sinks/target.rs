@@ -30,15 +30,28 @@ pub(super) enum Absent {
     Added(Parsed),
 }
 
-/// Whether the file could be replaced.
+/// Whether the file could be replaced, which is tried beside it.
 pub(super) fn try_out(path: &Path, modes: Modes) -> Result<(), NotDelivered> {
+    let (real, length) = looked_at(path, modes)?;
+    files::try_replace(&real, length + ROOM)?;
+    Ok(())
+}
+
+/// The same by looks alone: nothing is written, so that a full disk is not seen.
+pub(super) fn look(path: &Path, modes: Modes) -> Result<(), NotDelivered> {
+    let (real, _length) = looked_at(path, modes)?;
+    files::may_replace(&real)?;
+    Ok(())
+}
+
+/// The file that would be replaced, and how long it is.
+fn looked_at(path: &Path, modes: Modes) -> Result<(PathBuf, usize), NotDelivered> {
     let real = resolved(path)?;
     if let Some(facts) = facts(&real)? {
         not_for_everybody(path, &facts)?;
     }
     let length = super::current(path, modes)?.text.len();
-    files::try_replace(&real, length + ROOM)?;
-    Ok(())
+    Ok((real, length))
 }
 
 /// Makes the file hold the changes.

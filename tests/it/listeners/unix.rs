@@ -7,7 +7,9 @@ use tokio::net::UnixStream;
 use vonage_sidecar::config::{Peers, Place, UnixSocket};
 
 use super::rig::{Ca, Client, SECRET, secured, trusting};
+use crate::support::origin::Origin;
 use crate::support::sidecar::{PATIENCE, Setup};
+use crate::support::wire::{Piece, pieces};
 
 fn socket(path: &Path, peers: Peers) -> Place {
     Place::Unix(UnixSocket { path: path.to_path_buf(), mode: 0o600, owner: None, group: None, peers })
@@ -78,4 +80,46 @@ async fn a_socket_may_speak_tls() {
     let stream = secured(UnixStream::connect(&path).await.unwrap(), "localhost", &trusting(&files.pem(), &["h2"])).await.unwrap();
     assert_eq!(Client::http2(stream).await.balance("localhost").await.unwrap().status, 200);
     drop(sidecar);
+}
+
+/// A unix socket cannot be reset, and a caller of HTTP/1.0 takes the end of the connection for that of the answer.
+#[tokio::test]
+async fn an_answer_that_breaks_off_never_looks_complete_to_a_caller_of_http_1_0() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let files = Ca::new();
+    let path = files.path("api.sock");
+    let long = "x".repeat(200_000);
+    for (said, expected) in [
+        (format!("{HEAD}4\r\nhalf\r\n"), (502, "answer_broken", None)),
+        (format!("{HEAD}4\r\nhalf\r\n1\r\n"), (502, "answer_broken", None)),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf".to_owned(), (200, "", None)),
+        (format!("{HEAD}5\r\nwhole\r\n0\r\n\r\n"), (200, "", Some("whole".to_owned()))),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole".to_owned(), (200, "", Some("whole".to_owned()))),
+        (format!("{HEAD}{:x}\r\n{long}\r\n0\r\n\r\n", long.len()), (200, "", Some(long.clone()))),
+    ] {
+        let origin = Origin::saying_once(said.clone()).await;
+        let place = socket(&path, Peers::default());
+        let setup = Setup::scripted(origin.address, &[SECRET]).with(move |settings| {
+            let mut second = settings.listen[0].clone();
+            second.place = place;
+            settings.listen.push(second);
+        });
+        let sidecar = setup.start().await;
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        let answer = said_to(&mut stream, "GET /account/get-balance HTTP/1.0\r\nHost: localhost\r\n\r\n").await;
+        let (status, code, whole) = expected;
+        assert_eq!((answer.status, answer.code()), (status, code), "{said:.80}: {answer:?}");
+        match whole {
+            Some(text) => assert!(answer.whole && answer.text() == text, "{said:.80}"),
+            None => assert!(status == 502 || !answer.whole, "it looks complete: {said:.80}: {answer:?}"),
+        }
+        drop(sidecar);
+        while path.exists() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn said_to(stream: &mut UnixStream, request: &str) -> Piece {
+    pieces(super::rig::said(stream, request.as_bytes()).await.as_bytes()).remove(0)
 }

@@ -10,14 +10,14 @@ use super::rig::{Host, KEY, Load, OLD, one_account};
 use crate::fallback::rig::rule;
 use crate::schemes::rig::{APPLICATION, PAIRS, application};
 
-async fn host() -> Host {
+pub async fn host() -> Host {
     let mut options = Options::with_account(KEY, &[OLD]);
     let public_key = Some(PAIRS[0].public.clone());
     options.applications = vec![ApplicationSpec { id: APPLICATION.to_owned(), account: KEY.to_owned(), public_key }];
     Host::with(options, &(one_account(&[OLD]) + &application(APPLICATION, &[&PAIRS[0]])), "").await
 }
 
-fn keys(host: &Host) -> Vec<(SigningKey, Option<String>)> {
+pub fn keys(host: &Host) -> Vec<(SigningKey, Option<String>)> {
     let text = host.text("credentials.toml");
     let (parsed, problems) = file::parse(&host.home.file("credentials.toml"), &text, &file::Referenced::new());
     let parsed = parsed.unwrap_or_else(|| panic!("{problems}"));

@@ -75,6 +75,16 @@ async fn a_drill_switches_nothing_and_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_without_room_does_not_stand_in_the_way_of_the_rotation_that_makes_room() {
+    let other = "OtherSecret1a";
+    let host = Host::with(Options::with_account(KEY, &[OLD, other]), &one_account(&[OLD, other]), "approve = \"never\"").await;
+    host.holds(&[OLD, other]);
+    host.refuses(&format!("drill --account {KEY}"), "both slots of the account are taken").await;
+    host.does(&format!("rotate --account {KEY}")).await;
+    host.is_rotated(KEY, OLD);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_says_what_would_be_done_and_leaves_no_trace() {
     let host = Host::new().await;
     let would = host.does(&format!("rotate --account {KEY} --dry-run")).await;
@@ -101,10 +111,7 @@ async fn to_resume_nothing_is_fine_and_an_abort_goes_back_until_the_revoke() {
 async fn after_a_leak_a_secret_that_nobody_holds_is_revoked_and_a_dead_file_says_the_way_back() {
     let options = Options::with_account(KEY, &[OLD, "Thief12345"]);
     let host = Host::with(options, &one_account(&[OLD]), "").await;
-    host.home.write(
-        "credentials.toml",
-        &one_account(&[OLD]).replace(&format!("\"{OLD}\""), &format!("{{ value = \"{OLD}\", id = \"{}\" }}", host.old_id())),
-    );
+    host.holds(&[OLD]);
     host.refuses(&format!("rotate --account {KEY}"), "is not in the credentials file").await;
     host.does(&format!("rotate --account {KEY} --emergency --revoke-first")).await;
     host.is_rotated(KEY, OLD);

@@ -29,15 +29,25 @@ impl Host {
 
     /// The same with `rotation` settings beside those that make it quick.
     pub async fn with(options: Options, credentials: &str, rotation: &str) -> Self {
+        let host = Self::serving(options, credentials, "").await;
+        host.rotates("", rotation, &format!("members = [\"http://{}\"]", host.sidecar.admin[0]));
+        host
+    }
+
+    /// A sidecar with settings of its own, and none yet for those who rotate.
+    pub async fn serving(options: Options, credentials: &str, settings: &str) -> Self {
         let emulator = vonage(options).await;
         let home = Home::new();
         home.write("credentials.toml", credentials);
-        let sidecar = home.with_settings(&free_ports_and(emulator.address())).await;
-        let hosts = instead_of_vonage(emulator.address());
-        let quick = "prove_for = \"0s\"\nsoak = \"0s\"\ngive_up = \"2s\"\noverlap = \"0s\"\n";
-        let fleet = format!("[rotation.fleet]\nmembers = [\"http://{}\"]\n", sidecar.admin[0]);
-        home.write("sidecar.toml", &format!("{hosts}[rotation]\n{quick}{rotation}\n{fleet}"));
+        let sidecar = home.with_settings(&format!("{}{settings}", free_ports_and(emulator.address()))).await;
         Self { home, emulator, sidecar }
+    }
+
+    /// Settings for those who rotate: at the top, of `[rotation]` beside those that make it quick, and of its fleet.
+    pub fn rotates(&self, top: &str, rotation: &str, fleet: &str) {
+        let hosts = instead_of_vonage(self.emulator.address());
+        let quick = "prove_for = \"0s\"\nsoak = \"0s\"\ngive_up = \"2s\"\noverlap = \"0s\"\n";
+        self.home.write("sidecar.toml", &format!("{hosts}{top}\n[rotation]\n{quick}{rotation}\n[rotation.fleet]\n{fleet}\n"));
     }
 
     pub fn vonage(&self) -> &Control {
@@ -71,6 +81,13 @@ impl Host {
 
     pub fn old_id(&self) -> String {
         self.vonage().secret_id(KEY, OLD).unwrap()
+    }
+
+    /// Writes a credentials file with these values and the ids that the provider gave them.
+    pub fn holds(&self, values: &[&str]) {
+        let id = |value: &str| self.vonage().secret_id(KEY, value).unwrap();
+        let items: Vec<String> = values.iter().map(|value| format!("{{ value = \"{value}\", id = \"{}\" }}", id(value))).collect();
+        self.home.write("credentials.toml", &format!("[[account]]\napi_key = \"{KEY}\"\nsecrets = [{}]\n", items.join(", ")));
     }
 
     pub fn text(&self, name: &str) -> String {

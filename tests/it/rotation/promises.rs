@@ -152,7 +152,7 @@ impl History {
     /// From here there is no way back, so nobody uses what goes.
     pub(super) fn check_entered(&self, which: usize) {
         let State::Revoke(change) = &self.rotators[which].machine.journal().state else { return };
-        if let (Goes::Used(item), false) = (&change.goes, self.hasty()) {
+        if let (Goes::Used(item), false) = (&change.goes, self.hasty() || self.harmed) {
             assert!(self.is_quiet(which, &item.value), "a revoke begins while the secret is in use");
         }
     }

@@ -6,8 +6,11 @@ use vonage_sidecar::emulator::Options;
 use super::looks::{POLICY, sidecar};
 use crate::rotate::rig::{Host, one_account};
 use crate::secrets::rig::{Desk, KEY, OLD};
+use crate::support::authority::Authority;
 use crate::support::caller::Caller;
+use crate::support::front::Front;
 use crate::support::origin::Origin;
+use crate::support::process::free_ports_and;
 use crate::support::sidecar::PATIENCE;
 
 /// The events that a program wrote into a file, once there is one.
@@ -70,6 +73,31 @@ async fn an_address_is_told_when_everything_that_is_held_is_refused() {
     assert!(head.starts_with("POST /hooks/vonage HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("\"event\":\"all_refused\"") && head.to_lowercase().contains("content-type: application/json"), "{head}");
     assert!(!head.contains(OLD) && !head.to_lowercase().contains("authorization"), "{head}");
+}
+
+#[tokio::test]
+async fn an_address_is_told_over_tls_when_the_settings_trust_its_authority_and_hears_nothing_when_they_do_not() {
+    let (authority, another) = (Authority::new(), Authority::new());
+    let mut hook = Origin::saying("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let front = Front::of(&authority, hook.address).await;
+    let desk = Desk::with(Options::with_account(KEY, &["OtherSecret1"]), "").await;
+    desk.home.write("credentials.toml", &format!("api_key = \"{KEY}\"\napi_secret = \"{OLD}\"\n"));
+    let all_refused = async |trusted: &Authority| {
+        let trust = format!("upstream.ca_file = \"{}\"\n", trusted.ca_file().display());
+        let notify = format!("[rotation.notify]\nwebhook = \"{}/hooks/vonage\"\n", front.url());
+        let process = desk.home.with_settings(&format!("{}{trust}{notify}", free_ports_and(desk.emulator.address()))).await;
+        Caller::new(process.data[0]).get("/account/get-balance").await;
+        process
+    };
+    let untrusting = all_refused(&another).await;
+    let line = untrusting.says("the webhook was not told").await;
+    assert!(line.contains("signed by nobody this machine trusts") && line.contains("upstream.ca_file"), "{line}");
+    assert_eq!((hook.connections(), hook.heard_so_far()), (0, Vec::new()));
+
+    let _trusting = all_refused(&authority).await;
+    let head = hook.heard().await;
+    assert!(head.starts_with("POST /hooks/vonage HTTP/1.1\r\n") && head.contains("\"event\":\"all_refused\""), "{head}");
+    assert!(head.to_lowercase().contains(&format!("host: localhost:{}\r\n", front.address.port())), "{head}");
 }
 
 #[tokio::test]

@@ -14,6 +14,9 @@ use vonage_sidecar::vonage::hosts::Host;
 
 use super::sidecar::PATIENCE;
 
+/// For a command that ends by itself.
+const LONGEST_RUN: std::time::Duration = std::time::Duration::from_secs(90);
+
 /// A directory for a process: its settings, its credentials.
 pub struct Home {
     directory: TempDir,
@@ -45,9 +48,7 @@ impl Home {
     pub async fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
         let mut command = command(self.path(), arguments);
         command.envs(variables.iter().copied());
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        ended(command).await
     }
 
     /// The same with a text on its standard input.
@@ -55,9 +56,7 @@ impl Home {
         self.write("input", input);
         let mut command = command(self.path(), arguments);
         command.stdin(std::fs::File::open(self.file("input")).unwrap());
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        ended(command).await
     }
 
     pub async fn run(&self, arguments: &[&str]) -> Ended {
@@ -86,10 +85,17 @@ impl Home {
 
 /// Settings with free ports that send every Vonage host to this address.
 pub fn free_ports_and(upstream: SocketAddr) -> String {
-    format!("{FREE_PORTS}{}", instead_of_vonage(upstream))
+    listening(&[FREE_PORT], upstream)
 }
 
-const FREE_PORTS: &str = "listen = [{ address = \"127.0.0.1:0\" }]\nadmin.address = \"127.0.0.1:0\"\n";
+/// The same with these listeners, each the inside of a table in one line.
+pub fn listening(listeners: &[&str], upstream: SocketAddr) -> String {
+    let listen: Vec<String> = listeners.iter().map(|listener| format!("  {{ {listener} }},\n")).collect();
+    format!("listen = [\n{}]\nadmin.address = \"127.0.0.1:0\"\n{}", listen.concat(), instead_of_vonage(upstream))
+}
+
+/// A place at which every test can listen.
+pub const FREE_PORT: &str = "address = \"127.0.0.1:0\"";
 
 /// The settings that send every Vonage host to this address.
 pub fn instead_of_vonage(upstream: SocketAddr) -> String {
@@ -105,6 +111,21 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vonage-sidecar"));
     command.current_dir(directory).args(arguments).env_clear().stdin(Stdio::null());
     command
+}
+
+/// Runs to the end. One that does not come to it is killed.
+async fn ended(mut command: Command) -> Ended {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let mut running = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let in_time = tokio::time::timeout(LONGEST_RUN, &mut running).await;
+    if in_time.is_err() {
+        kill_process(pid, Signal::KILL).ok();
+        panic!("did not end: {command:?}: {:?}", running.await.unwrap());
+    }
+    let output = in_time.unwrap().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// What a file holds; nothing when it is not there.

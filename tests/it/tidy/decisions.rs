@@ -38,6 +38,7 @@ pub const DECISIONS: &[&str] = &[
     "src/proxy/fault/",
     "src/proxy/guard.rs",
     "src/proxy/headers.rs",
+    "src/proxy/listen/streams/heads.rs",
     "src/proxy/mint.rs",
     "src/proxy/path.rs",
     "src/proxy/route.rs",
