@@ -282,6 +282,9 @@ impl History {
                 self.world.versions.push((self.world.now, before));
             }
         }
+        if fails && self.luck.once_in(4) {
+            self.abort_at = Some(0);
+        }
         if fails { Outcome::Failed("lost".to_owned()) } else { Outcome::Done }
     }
 

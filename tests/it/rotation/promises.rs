@@ -203,7 +203,8 @@ impl History {
         if self.is_disturbed() {
             return;
         }
-        let unasked = matches!(&end, End::Stuck(Stuck::Kept(_) | Stuck::Overwritten | Stuck::Vanished(_) | Stuck::LastSecret));
+        let unasked =
+            matches!(&end, End::Stuck(Stuck::Kept(_) | Stuck::Overwritten | Stuck::Vanished(_) | Stuck::LastSecret | Stuck::Invalid(_)));
         assert!(!unasked, "nobody else does anything, and it ends like this: {end}");
         let End::Ended(ending) = end else { return };
         let file = self.world.file();
