@@ -111,6 +111,18 @@ pub enum Doing {
     Report,
 }
 
+impl<K: Kind> Outcome<K> {
+    /// Why it is a failure, in words; none when it tells something.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Failed(cause) => Some(cause),
+            Self::Denied => Some("the provider refuses the secret that the call was made with"),
+            Self::Moved => Some("the file changed at the same moment"),
+            Self::Done | Self::File(_) | Self::Accepted | Self::Refused | Self::Answer(_) | Self::Seen(_) => None,
+        }
+    }
+}
+
 impl<K: Kind> Effect<K> {
     /// What it is.
     pub fn doing(&self) -> Doing {

@@ -218,14 +218,14 @@ impl<K: Kind> Machine<K> {
 
     /// Takes it into what is known. An outcome that does not belong to the effect tells nothing.
     fn learn(&mut self, effect: &Effect<K>, outcome: Outcome<K>, now: Now) -> Result<(), String> {
+        // The next secret that is held may be accepted; one that keeps being refused is a failure like any other.
+        if let Outcome::Denied = outcome {
+            self.seen.use_another();
+        }
+        if let Some(cause) = outcome.failure() {
+            return Err(cause.to_owned());
+        }
         match (effect, outcome) {
-            (_, Outcome::Failed(cause)) => return Err(cause),
-            // The next secret that is held may be accepted; one that keeps being refused is a failure like any other.
-            (_, Outcome::Denied) => {
-                self.seen.use_another();
-                return Err("the provider refuses the secret that the call was made with".to_owned());
-            }
-            (_, Outcome::Moved) => return Err("the file changed at the same moment".to_owned()),
             (Effect::Save, Outcome::Done) => self.disk = Disk::Same,
             (Effect::TrySinks, Outcome::Done) => self.seen.tried(),
             (Effect::ReadFile, Outcome::File(file)) => self.seen.read(file),

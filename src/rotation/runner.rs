@@ -6,8 +6,8 @@
 //! Invariants: the journal of an account is held by one process at a time, for as long as it runs; nothing is decided
 //! here that the machine decides; whatever fails is told to the machine as a failure, never as an answer.
 //!
-//! Not here: how an effect is done ([`perform`]; of secrets alone [`secrets`], of key pairs [`keypair`]), what is told ([`event`]), what is asked for ([`terms`]), what is
-//! written down at the end ([`summary`]), several accounts ([`all`]).
+//! Not here: how an effect is done ([`perform`]; of secrets alone [`secrets`], of key pairs [`keypair`]), what is told
+//! ([`event`]), what is asked for ([`terms`]), what is written down at the end ([`summary`]), several accounts ([`all`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use std::time::Duration;
 use crate::clock;
 use crate::config::Settings;
 use crate::credentials::file::Parsed;
+use crate::rotation::effect::Doing;
 use crate::rotation::event as somebody;
 use crate::rotation::evidence::{Whose, all_silent};
 use crate::rotation::fleet::Fleet;
-use crate::rotation::halt::{self, Credential, Parked};
+use crate::rotation::halt::{self, Amiss, Parked};
 use crate::rotation::journal::disk::{Disk, DiskError, journals};
 use crate::rotation::machine::{Kind, Next, Now, Refused, State as _};
 use crate::rotation::notify::Notifier;
 use crate::rotation::plan;
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
-use crate::rotation::secrets::halt::Stuck;
 use crate::rotation::secrets::task::Mode;
 use crate::rotation::secrets::{Chance, End, Journal, Machine, Memory, Plan, Secrets, Start};
 use crate::rotation::sinks::{NotDelivered, Sinks};
@@ -256,17 +256,24 @@ impl Rotator {
         order.terms.plan(&order.account, &self.settings.rotation, self.fleet.expect(), measured)
     }
 
-    /// Before anything is made: a rotation that could never revoke does not begin.
+    /// What keeps a rotation of a secret from beginning. A drill and a leak need no evidence to begin.
     async fn no_evidence(&self, plan: &Plan) -> Option<End> {
-        match (&plan.fleet, &plan.task.mode) {
-            (plan::Fleet::Unwatched, _) | (_, Mode::Drill | Mode::Emergency(_)) => None,
-            (plan::Fleet::Watched { .. }, Mode::Rotate) => match self.fleet.look(&Whose::Account(plan.account.clone()), &[]).await {
-                Ok(seen) if seen.is_empty() => Some(End::Stuck(Stuck::NoEvidence)),
-                Ok(seen) => {
-                    all_silent(&seen).map(|silent| End::Parked(Parked::NotConverged { credential: Credential::Secret, on: silent }))
-                }
-                Err(_) => None,
-            },
+        match &plan.task.mode {
+            Mode::Drill | Mode::Emergency(_) => None,
+            Mode::Rotate => self.nobody_speaks(&Whose::Account(plan.account.clone()), &plan.fleet).await,
+        }
+    }
+
+    /// Before anything is made: a rotation does not begin when nobody could give it leave to end.
+    async fn nobody_speaks<K: Kind>(&self, whose: &Whose, fleet: &plan::Fleet) -> Option<halt::End<K>> {
+        match fleet {
+            plan::Fleet::Unwatched => return None,
+            plan::Fleet::Watched { .. } => {}
+        }
+        match self.fleet.look(whose, &[]).await {
+            Ok(seen) if seen.is_empty() => Some(halt::End::Stuck(Amiss::Nobody.into())),
+            Ok(seen) => all_silent(&seen).map(|on| halt::End::Parked(Parked::NotConverged { credential: K::CREDENTIAL, on })),
+            Err(error) => Some(halt::End::Parked(Parked::Failing { doing: Doing::Look, cause: error.to_string() })),
         }
     }
 }

@@ -61,6 +61,12 @@ impl Rotator {
         let own = Application { id: order.application.clone(), account: account.clone() };
         let performer = Performer::new(self, account, own, Kept::OnDisk(disk), Arc::clone(tell));
         performer.tell(first);
+        if machine.journal().is_at_the_beginning()
+            && let Some(end) = self.nobody_speaks(&Whose::Application(order.application.clone()), &machine.journal().plan.fleet).await
+        {
+            performer.tell_end(&end);
+            return Ok(Ran::Over(end));
+        }
         Ok(Ran::Over(performer.drive(machine).await))
     }
 

@@ -153,19 +153,12 @@ impl<O: Own> Performer<O> {
         self.tell(Event::Doing { doing });
         self.own.follow(journal, &[]);
         let outcome = self.outcome(effect, journal).await.unwrap_or_else(Outcome::Failed);
-        match &outcome {
-            Outcome::Failed(cause) => {
-                let failure = self.failures.failed(doing, cause.clone(), clock::now());
+        match outcome.failure() {
+            Some(cause) => {
+                let failure = self.failures.failed(doing, cause.to_owned(), clock::now());
                 self.tell(Event::Failed(failure));
             }
-            Outcome::Done
-            | Outcome::Moved
-            | Outcome::File(_)
-            | Outcome::Accepted
-            | Outcome::Refused
-            | Outcome::Answer(_)
-            | Outcome::Denied
-            | Outcome::Seen(_) => self.failures.went_well(doing),
+            None => self.failures.went_well(doing),
         }
         outcome
     }

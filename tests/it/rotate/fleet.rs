@@ -17,7 +17,7 @@ fn nobody() -> u16 {
 
 impl Host {
     /// Settings with other ways to find members: of an admin address, and of a fleet.
-    fn finds(&self, admin: &str, fleet: &str) {
+    pub fn finds(&self, admin: &str, fleet: &str) {
         let hosts = instead_of_vonage(self.emulator.address());
         let quick = "prove_for = \"0s\"\nsoak = \"0s\"\ngive_up = \"2s\"\noverlap = \"0s\"\napprove = \"never\"\n";
         let settings = format!("{admin}\n{hosts}[rotation]\n{quick}{fleet}\n");
@@ -60,8 +60,10 @@ async fn members_are_found_by_a_name_and_by_a_program() {
     host.does(&format!("rotate --account {KEY}")).await;
     host.is_rotated(KEY, &first);
     load.was_served().await;
+    let (file, ids) = (host.text("credentials.toml"), host.ids(KEY));
     host.finds("", "fleet.command = [\"false\"]");
-    host.refuses(&format!("rotate --account {KEY} --give-up 1ms"), "the command of [rotation.fleet] ended with").await;
+    host.refuses(&format!("rotate --account {KEY}"), "the command of [rotation.fleet] ended with").await;
+    assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, ids), "nothing begins that nobody could give leave to end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -80,3 +80,21 @@ async fn a_rotation_whose_answers_get_lost_goes_on_or_back_without_a_failed_requ
     assert!(nothing.err.contains("there is no rotation to go on with"), "{}", nothing.err);
     load.was_served().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_that_says_nothing_lets_no_key_be_made() {
+    let host = host().await;
+    let file = host.text("credentials.toml");
+    for (fleet, words) in [
+        ("fleet.members = [\"http://127.0.0.1:1\"]", "http://127.0.0.1:1 does not answer (connection refused)"),
+        ("fleet.command = [\"false\"]", "the command of [rotation.fleet] ended with"),
+        ("fleet.command = [\"true\"]", "no sidecar was found"),
+    ] {
+        host.finds("", fleet);
+        host.refuses(&format!("rotate --application {APPLICATION} --now"), words).await;
+        assert_eq!(host.text("credentials.toml"), file, "{fleet}");
+    }
+    host.finds("", "fleet.members = [\"http://@ADMIN@\"]");
+    host.does(&format!("rotate --application {APPLICATION} --now")).await;
+    assert!(!keys(&host)[0].0.same_as(&old()));
+}
