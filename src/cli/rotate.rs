@@ -254,10 +254,11 @@ fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
 /// Rotates the key pair of an application.
 async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rotator) -> Outcome {
     let Arguments { leak, approve, way, .. } = arguments;
-    if leak.emergency || approve.is_some() || way.dry_run {
-        return Err(Failure::could_not_run("--emergency, --approve and --dry-run are for secrets, not for key pairs"));
+    if leak.emergency || approve.is_some() {
+        return Err(Failure::could_not_run("--emergency and --approve are for secrets, not for key pairs"));
     }
-    let window = match (&arguments.moment, way.abort) {
+    let nothing_ends = way.abort || way.dry_run;
+    let window = match (&arguments.moment, nothing_ends) {
         (Moment { now: true, .. }, _) | (Moment { now: false, window: None }, true) => Window::Now,
         (Moment { now: false, window: Some(window) }, _) => *window,
         (Moment { now: false, window: None }, false) => {
@@ -271,6 +272,10 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
         terms.witnesses = Witnesses::Nobody;
     }
     let order = KeyOrder { application: application.clone(), want: way.want(), window, terms };
+    if way.dry_run {
+        let preview = rotator.preview_keys(&order).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        return shown(&application.to_string(), &preview);
+    }
     let what = format!("the rotation of the key pair of {application} is not done");
     match rotator.rotate_keys(&order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
         Ran::NothingBegun => {
@@ -300,21 +305,28 @@ pub(super) fn teller(json: bool) -> Tell {
 async fn previewed(rotator: &Rotator, orders: &[Order]) -> Outcome {
     let mut exit = Exit::Done;
     for order in orders {
-        let account = &order.account;
-        match rotator.preview(order).await.map_err(|error| not_run("nothing was looked at", &error))? {
-            Preview::Would(journal) => {
-                for entry in &journal.trail {
-                    report::data(&format!("{account} {}\n", entry.fact))?;
-                }
-                report::data(&format!("{account} would go on with: {}\n", journal.state.word()))?;
-            }
-            Preview::End(end) => {
-                report::data(&format!("{account} {end}\n"))?;
-                exit = Exit::No;
-            }
+        let preview = rotator.preview(order).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        if shown(&order.account.to_string(), &preview)? == Exit::No {
+            exit = Exit::No;
         }
     }
     Ok(exit)
+}
+
+fn shown<K: Kind>(whose: &str, preview: &Preview<K>) -> Outcome {
+    match preview {
+        Preview::Would(journal) => {
+            for entry in &journal.trail {
+                report::data(&format!("{whose} {}\n", entry.fact))?;
+            }
+            report::data(&format!("{whose} would go on with: {}; nothing was changed\n", journal.state.word()))?;
+            Ok(Exit::Done)
+        }
+        Preview::End(end) => {
+            report::data(&format!("{whose} {end}\n"))?;
+            Ok(Exit::No)
+        }
+    }
 }
 
 /// What came of it all: a line for each account when there are several, and the first remedy.

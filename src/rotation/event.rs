@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::halt::Halt as _;
+use super::keypair;
 use super::secrets::End;
 use super::secrets::halt::{Ending, Stuck, Unapproved};
-use crate::secret::{ApiKey, Revision};
+use crate::secret::{ApiKey, ApplicationId, Revision};
 
 /// The number of the format.
 const SCHEMA: u32 = 1;
@@ -22,6 +23,8 @@ pub struct Event {
     pub event: Kind,
     /// The account.
     pub account: String,
+    /// The application; none when it is about secrets.
+    pub application: Option<String>,
     /// The name of the rotation; none when it is about none.
     pub rotation: Option<String>,
     /// When (RFC 3339).
@@ -68,6 +71,19 @@ impl Event {
         Some(Self { rotation: rotation.map(ToString::to_string), ..Self::about(event, account, at, reason, remedy) })
     }
 
+    /// The same about the key pair of an application.
+    pub fn of_keys(end: &keypair::End, account: &ApiKey, application: &ApplicationId, rotation: &Revision, at: SystemTime) -> Option<Self> {
+        let (event, reason, remedy) = match end {
+            keypair::End::Ended(keypair::halt::Ending::Done) => (Kind::Done, end.to_string(), String::new()),
+            keypair::End::Ended(keypair::halt::Ending::Aborted) => return None,
+            keypair::End::Parked(parked) => (Kind::Parked, parked.to_string(), parked.remedy()),
+            keypair::End::Stuck(stuck) => (Kind::Stuck, stuck.to_string(), stuck.remedy()),
+            keypair::End::Awaiting(nobody) => match *nobody {},
+        };
+        let (application, rotation) = (Some(application.to_string()), Some(rotation.to_string()));
+        Some(Self { application, rotation, ..Self::about(event, account, at, reason, remedy) })
+    }
+
     /// A secret is older than nine tenths of what is allowed.
     pub fn overdue(account: &ApiKey, at: SystemTime) -> Self {
         let remedy = "vonage-sidecar schedule says what keeps it; vonage-sidecar rotate --account KEY rotates it now";
@@ -82,7 +98,7 @@ impl Event {
 
     fn about(event: Kind, account: &ApiKey, at: SystemTime, reason: String, remedy: String) -> Self {
         let at = humantime::format_rfc3339_seconds(at).to_string();
-        Self { schema: SCHEMA, event, account: account.to_string(), rotation: None, at, reason, remedy }
+        Self { schema: SCHEMA, event, account: account.to_string(), application: None, rotation: None, at, reason, remedy }
     }
 
     /// As it is told.
@@ -119,5 +135,23 @@ mod tests {
             assert_eq!(document["remedy"] != "", word != "done", "{document}");
         }
         assert_eq!((told(End::Ended(Ending::Aborted)), told(End::Ended(Ending::Drilled))), (None, None));
+    }
+
+    #[test]
+    fn a_person_is_told_of_key_pairs_and_whose_they_are() {
+        let (account, application) = (ApiKey::parse("abcd1234").unwrap(), ApplicationId::parse("app-1").unwrap());
+        let name = Revision::parse("r-1").unwrap();
+        let told = |end: keypair::End| Event::of_keys(&end, &account, &application, &name, SystemTime::UNIX_EPOCH);
+        for (end, word) in [
+            (keypair::End::Ended(keypair::halt::Ending::Done), "done"),
+            (keypair::End::Parked(Parked::Failing { doing: Doing::PutKey, cause: "nothing".to_owned() }), "parked"),
+            (keypair::End::Stuck(keypair::halt::Stuck::Contested), "stuck"),
+        ] {
+            let document: serde_json::Value = serde_json::from_str(&told(end).unwrap().json()).unwrap();
+            assert_eq!((document["application"].as_str(), document["account"].as_str()), (Some("app-1"), Some("abcd1234")));
+            assert_eq!((document["event"].as_str(), document["rotation"].as_str()), (Some(word), Some("r-1")));
+            assert_eq!(document["remedy"] != "", word != "done", "{document}");
+        }
+        assert_eq!(told(keypair::End::Ended(keypair::halt::Ending::Aborted)), None);
     }
 }

@@ -20,8 +20,9 @@ use crate::rotation::event as somebody;
 use crate::rotation::evidence::{Whose, all_silent};
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{self, Amiss, Parked};
+use crate::rotation::journal;
 use crate::rotation::journal::disk::{Disk, DiskError, journals};
-use crate::rotation::machine::{Kind, Next, Now, Refused, State as _};
+use crate::rotation::machine::{Kind, Now, Refused, State as _};
 use crate::rotation::notify::Notifier;
 use crate::rotation::plan;
 use crate::rotation::provider::Provider;
@@ -126,11 +127,11 @@ pub enum NotRun {
 
 /// What a rotation would begin with.
 #[derive(Debug)]
-pub enum Preview {
+pub enum Preview<K: Kind> {
     /// The next step that changes something, with the facts that lead to it.
-    Would(Box<Journal>),
+    Would(Box<journal::Journal<K>>),
     /// It would end here.
-    End(End),
+    End(halt::End<K>),
 }
 
 impl Rotator {
@@ -148,11 +149,15 @@ impl Rotator {
         if let Ran::Over(end) = &ran {
             let journal = Disk::peek(&journals(&self.settings.rotation.state_dir), &order.account)?;
             let about = somebody::Event::of(end, &order.account, journal.as_ref().map(|journal| &journal.rotation), clock::wall());
-            for error in self.notifier.tell_if(about.as_ref()).await {
-                tell(&Told { at: clock::wall(), account: order.account.clone(), event: Event::NotTold { cause: error.to_string() } });
-            }
+            self.tell_somebody(&order.account, about.as_ref(), tell).await;
         }
         Ok(ran)
+    }
+
+    async fn tell_somebody(&self, account: &ApiKey, about: Option<&somebody::Event>, tell: &Tell) {
+        for error in self.notifier.tell_if(about).await {
+            tell(&Told { at: clock::wall(), account: account.clone(), event: Event::NotTold { cause: error.to_string() } });
+        }
     }
 
     async fn run(&self, order: &Order, tell: &Tell) -> Result<Ran, NotRun> {
@@ -189,25 +194,14 @@ impl Rotator {
     }
 
     /// What a rotation would do first. Changes nothing.
-    pub async fn preview(&self, order: &Order) -> Result<Preview, NotRun> {
+    pub async fn preview(&self, order: &Order) -> Result<Preview<Secrets>, NotRun> {
         let start = self.start(order, None)?;
         if let Some(end) = self.no_evidence(&start.plan).await {
             return Ok(Preview::End(end));
         }
-        let mut machine = Machine::begin(start, now());
         let silent: Tell = Arc::new(|_| {});
-        let mut performer = self.performer(&order.account, Kept::Nowhere, &silent);
-        loop {
-            match machine.next(now(), &mut System) {
-                Next::Do(_) if !machine.journal().is_at_the_beginning() => return Ok(Preview::Would(Box::new(machine.journal().clone()))),
-                Next::Do(effect) => {
-                    let outcome = performer.perform(&effect, machine.journal()).await;
-                    machine.take(&effect, outcome, now());
-                }
-                Next::Wait(until) => tokio::time::sleep_until(until.into()).await,
-                Next::End(end) => return Ok(Preview::End(end)),
-            }
-        }
+        let performer = self.performer(&order.account, Kept::Nowhere, &silent);
+        Ok(performer.look_ahead(Machine::begin(start, now())).await)
     }
 
     /// The accounts of the credentials file with the one that manages each, if any.

@@ -104,7 +104,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Began { rotation, purpose } => write!(f, "{purpose} {rotation} begins"),
+            Self::Began { rotation, purpose } => write!(f, "{} {rotation} begins", purpose.to_string().to_lowercase()),
             Self::Resumed { rotation, step } => write!(f, "rotation {rotation} goes on at {step}"),
             Self::Step { step } => write!(f, "step {step}"),
             Self::Doing { doing } => write!(f, "{doing}"),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::perform::{Kept, Own, Performer};
-use super::{NotRun, Ran, Rotator, System, Tell, Want, now};
+use super::{NotRun, Preview, Ran, Rotator, System, Tell, Want, now};
+use crate::clock;
 use crate::credentials::Basic;
 use crate::credentials::edit::Change;
 use crate::credentials::file::{Item as FileItem, Parsed};
@@ -14,6 +15,7 @@ use crate::jwt::{SigningKey, generate};
 use crate::prove::{self, Proof};
 use crate::rotation;
 use crate::rotation::effect::Deploy;
+use crate::rotation::event as somebody;
 use crate::rotation::evidence::{Sighting, Whose};
 use crate::rotation::journal::disk::{Disk, journals};
 use crate::rotation::keypair::fact::Fact;
@@ -52,22 +54,52 @@ impl Rotator {
             }
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
-                let start = Start { rotation: System::mark(), plan: self.key_plan(order)?, memory: Memory::default() };
+                let start = self.key_start(order)?;
                 let began = Event::Began { rotation: start.rotation.clone(), purpose: Purpose::Application };
                 (Machine::begin(start, now()), began)
             }
         };
-        let account = machine.journal().plan.account.clone();
-        let own = Application { id: order.application.clone(), account: account.clone() };
-        let performer = Performer::new(self, account, own, Kept::OnDisk(disk), Arc::clone(tell));
+        let (account, rotation) = (machine.journal().plan.account.clone(), machine.journal().rotation.clone());
+        let performer = self.key_performer(&account, order, Kept::OnDisk(disk), tell);
         performer.tell(first);
-        if machine.journal().is_at_the_beginning()
-            && let Some(end) = self.nobody_speaks(&Whose::Application(order.application.clone()), &machine.journal().plan.fleet).await
-        {
-            performer.tell_end(&end);
-            return Ok(Ran::Over(end));
+        let end = match self.no_evidence_for_keys(machine.journal()).await {
+            Some(end) => {
+                performer.tell_end(&end);
+                end
+            }
+            None => performer.drive(machine).await,
+        };
+        let about = somebody::Event::of_keys(&end, &account, &order.application, &rotation, clock::wall());
+        self.tell_somebody(&account, about.as_ref(), tell).await;
+        Ok(Ran::Over(end))
+    }
+
+    /// What a rotation of the key pair would do first. Changes nothing.
+    pub async fn preview_keys(&self, order: &KeyOrder) -> Result<Preview<KeyPairs>, NotRun> {
+        let machine = Machine::begin(self.key_start(order)?, now());
+        if let Some(end) = self.no_evidence_for_keys(machine.journal()).await {
+            return Ok(Preview::End(end));
         }
-        Ok(Ran::Over(performer.drive(machine).await))
+        let silent: Tell = Arc::new(|_| {});
+        let performer = self.key_performer(&machine.journal().plan.account, order, Kept::Nowhere, &silent);
+        Ok(performer.look_ahead(machine).await)
+    }
+
+    /// What keeps a rotation of a key pair from beginning.
+    async fn no_evidence_for_keys(&self, journal: &Journal) -> Option<End> {
+        if !journal.is_at_the_beginning() {
+            return None;
+        }
+        self.nobody_speaks(&Whose::Application(journal.plan.task.application.clone()), &journal.plan.fleet).await
+    }
+
+    fn key_performer(&self, account: &ApiKey, order: &KeyOrder, journal: Kept, tell: &Tell) -> Performer<Application> {
+        let own = Application { id: order.application.clone(), account: account.clone() };
+        Performer::new(self, account.clone(), own, journal, Arc::clone(tell))
+    }
+
+    fn key_start(&self, order: &KeyOrder) -> Result<Start, NotRun> {
+        Ok(Start { rotation: System::mark(), plan: self.key_plan(order)?, memory: Memory::default() })
     }
 
     /// The command's word counts most, also for a rotation that another run began.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::event::{Event, Told};
 use super::failures::Failures;
-use super::{Rotator, System, Tell, now};
+use super::{Preview, Rotator, System, Tell, now};
 use crate::clock;
 use crate::credentials::edit::Change;
 use crate::credentials::file::Parsed;
@@ -117,6 +117,21 @@ impl<O: Own> Performer<O> {
         }
     }
 
+    /// Goes on until something would be changed. Nothing is.
+    pub(super) async fn look_ahead(mut self, mut machine: Machine<O::Kind>) -> Preview<O::Kind> {
+        loop {
+            match machine.next(now(), O::chance(&mut System)) {
+                Next::Do(_) if !machine.journal().is_at_the_beginning() => return Preview::Would(Box::new(machine.journal().clone())),
+                Next::Do(effect) => {
+                    let outcome = self.perform(&effect, machine.journal()).await;
+                    machine.take(&effect, outcome, now());
+                }
+                Next::Wait(until) => tokio::time::sleep_until(until.into()).await,
+                Next::End(end) => return Preview::End(end),
+            }
+        }
+    }
+
     pub(super) fn tell(&self, event: Event) {
         (self.tell)(&Told { at: clock::wall(), account: self.account.clone(), event });
     }
@@ -188,8 +203,9 @@ impl<O: Own> Performer<O> {
     }
 
     async fn try_sinks(&self) -> Result<(), String> {
-        for (name, tried) in self.rotator.sinks.try_out().await {
-            tried.map_err(|error| format!("{name}: {}", undelivered(&error)))?;
+        // Each error names its sink.
+        for (_name, tried) in self.rotator.sinks.try_out().await {
+            tried.map_err(|error| undelivered(&error))?;
         }
         Ok(())
     }

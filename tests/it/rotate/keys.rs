@@ -98,3 +98,22 @@ async fn a_fleet_that_says_nothing_lets_no_key_be_made() {
     host.does(&format!("rotate --application {APPLICATION} --now")).await;
     assert!(!keys(&host)[0].0.same_as(&old()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_changes_nothing_and_the_end_is_told_to_whom_the_settings_name() {
+    let host = host().await;
+    let told = host.home.file("told");
+    let notify = format!("notify.command = [\"sh\", \"-c\", \"cat >> {}\"]", told.display());
+    host.finds("", &format!("fleet.members = [\"http://@ADMIN@\"]\n{notify}"));
+    let file = host.text("credentials.toml");
+    let would = host.does(&format!("rotate --application {APPLICATION} --dry-run")).await;
+    assert!(would.out.contains("would go on with: deploy; nothing was changed"), "{}", would.out);
+    assert!(host.text("credentials.toml") == file && !told.exists());
+    let nothing = host.does(&format!("rotate --application {APPLICATION} --resume --now")).await;
+    assert!(nothing.err.contains("there is no rotation to go on with"), "{}", nothing.err);
+
+    host.does(&format!("rotate --application {APPLICATION} --now")).await;
+    let event: Value = serde_json::from_str(&host.text("told")).unwrap();
+    assert_eq!((event["event"].as_str(), event["application"].as_str()), (Some("done"), Some(APPLICATION)));
+    assert_eq!(event["account"], KEY);
+}

@@ -37,7 +37,7 @@ async fn subaccounts_go_side_by_side_through_one_file_and_the_account_above_them
     for (key, old) in CHILDREN.into_iter().chain([PRIMARY]) {
         host.is_rotated(key, old);
     }
-    let first_of_primary = at(&done.out, "master01 Rotation");
+    let first_of_primary = at(&done.out, "master01 rotation");
     for (key, _) in CHILDREN {
         assert!(at(&done.out, &format!("{key} done: ")) < first_of_primary, "{key} was not done before");
         assert!(done.err.contains(&format!("{key}: done")), "{}", done.err);
