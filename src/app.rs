@@ -24,9 +24,9 @@ use crate::proxy::Proxy;
 use crate::proxy::listen::{Bound, Door, ListenError};
 use crate::rotation::report::Who;
 use crate::shutdown::Shutdown;
-use crate::task::work;
 use crate::tokens::{TokenError, Tokens};
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
+use crate::work::work;
 
 mod operations;
 mod rotations;

@@ -34,7 +34,7 @@
 //! | [`jwt`] | tokens of applications: claims, keys, the finished tokens at hand | [`secret`], `clock` |
 //! | [`secret`], [`problem`] | values that cannot be printed; one thing wrong in a file, with its place and a hint | nothing of ours |
 //! | [`tokens`] | tokens of the sidecar itself, read and read again | `config`, `files`, `secret` |
-//! | [`bind`], [`files`], [`clock`], [`shutdown`], [`task`], [`hardening`] | listening sockets; the only readers of files and of time; how the process ends; what runs beside; no core dumps | [`config`], `clock` |
+//! | [`bind`], [`files`], [`clock`], [`shutdown`], [`work`], [`hardening`] | listening sockets; the only readers of files and of time; how the process ends; what runs beside; no core dumps | [`config`], `clock` |
 //! | [`emulator`] | a stateful Vonage, for tests and for trying things out | nothing that it is there to test |
 //!
 //! Arrows point down the table; values, files and time are for all. The emulator stands apart: its checks of
@@ -111,8 +111,8 @@ pub mod proxy;
 pub mod rotation;
 pub mod secret;
 pub mod shutdown;
-pub mod task;
 pub mod telemetry;
 pub mod tokens;
 pub mod upstream;
 pub mod vonage;
+pub mod work;

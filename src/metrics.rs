@@ -318,6 +318,10 @@ fn duration(registry: &mut Registry) -> Histogram {
     histogram
 }
 
+fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
+}
+
 fn class(status: u16) -> &'static str {
     match status / 100 {
         1 => "1xx",

@@ -29,7 +29,7 @@ use super::status::{Binding, Listener, Proofs, Role, SCHEMA};
 use super::{Backend, page};
 use crate::bind::{self, BindError};
 use crate::config;
-use crate::task::work;
+use crate::work::work;
 use crate::{clock, metrics};
 
 /// Connections at once on one listener; more wait in the kernel.

@@ -25,8 +25,8 @@ use crate::rotation::runner::{Order, Ran, Rotator, Tell, Want};
 use crate::rotation::schedule::{Due, Timeliness};
 use crate::rotation::secrets::End;
 use crate::rotation::survey::Survey;
-use crate::task::work;
 use crate::upstream::{ProxyEnvironment, SetupError, Upstream};
+use crate::work::work;
 
 /// How often it is seen whether a place that was not fit to rotate in has become so.
 const FIT: Duration = Duration::from_mins(1);

@@ -6,8 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::scrape::count;
-use super::{AccountScrape, Metrics, add};
+use super::{AccountScrape, Metrics, add, count};
 
 /// How a rotation that the sidecar ran by itself ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::rotations::{self, RotationScrape};
-use super::{Labels, PREFIX, add};
+use super::{Labels, PREFIX, add, count};
 use crate::vonage::hosts::Host;
 
 /// What can be read off the process when the page is asked for.
@@ -99,8 +99,4 @@ pub(super) fn gathered(scrape: &Scrape) -> Registry {
     let build: Family<Labels<1>, Gauge> = add(&mut registry, "build_info", "The version, always 1");
     build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
     registry
-}
-
-pub(super) fn count(items: usize) -> u64 {
-    u64::try_from(items).unwrap_or(u64::MAX)
 }

@@ -28,8 +28,8 @@ use crate::authority::{self, Authority, AuthorityError, Serving};
 use crate::bind::{self, BindError, Listener};
 use crate::config::{self, Listen, Place, ProxyMode, Serves, Settings, Tunnel};
 use crate::shutdown::Shutdown;
-use crate::task::work;
 use crate::tokens::{TokenError, Tokens};
+use crate::work::work;
 
 mod connection;
 mod streams;

@@ -38,6 +38,7 @@ pub mod slots;
 pub mod state;
 pub mod steps;
 pub mod task;
+mod view;
 
 #[cfg(test)]
 mod tests;

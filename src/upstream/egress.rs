@@ -24,7 +24,7 @@ use super::error::{ConnectError, SetupError};
 use super::resolve::Name;
 use super::wire::Socket;
 use crate::config::{Origin, Proxy, Transport};
-use crate::task::work;
+use crate::work::work;
 
 /// What the environment says about proxies. The default says nothing.
 #[derive(Clone, Default)]

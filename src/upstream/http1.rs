@@ -18,7 +18,7 @@ use super::figures::Counters;
 use super::pool::Single;
 use super::received::Received;
 use super::wire::{Mark, Traffic, Wire};
-use crate::task::work;
+use crate::work::work;
 
 /// The largest head of an answer, in bytes; hyper's own limit of 100 header fields applies beside it (setting it
 /// would only move its buffer to the heap).

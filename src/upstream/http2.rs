@@ -31,7 +31,7 @@ use super::figures::Counters;
 use super::pool::Shared;
 use super::received::Received;
 use super::wire::Wire;
-use crate::task::work;
+use crate::work::work;
 use exchange::{Broken, Exchange};
 use gathered::Gathered;
 use task::Task;

@@ -23,8 +23,8 @@ use super::pool::{self, Choice, Need, Pool, Resting, Shared, Speaks};
 use super::received::Received;
 use super::{Carrier, Connection, Reuse, http1, http2};
 use crate::clock;
-use crate::task::work;
 use crate::vonage::hosts::Host;
+use crate::work::work;
 
 /// How often resting connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);

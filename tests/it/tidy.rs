@@ -189,14 +189,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tokens",
             "files",
             "shutdown",
-            "task",
+            "work",
             "problem",
             "secret",
             "clock",
         ],
     ),
     ("emulator", &["clock"]),
-    ("admin", &["bind", "credentials", "config", "metrics", "vonage", "shutdown", "task", "secret", "clock"]),
+    ("admin", &["bind", "credentials", "config", "metrics", "vonage", "shutdown", "work", "secret", "clock"]),
     (
         "proxy",
         &[
@@ -212,7 +212,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metrics",
             "vonage",
             "shutdown",
-            "task",
+            "work",
             "jwt",
             "secret",
             "clock",
@@ -224,7 +224,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("prove", &["inject", "upstream", "credentials", "metrics", "vonage", "jwt", "secret", "clock"]),
     ("inject", &["upstream", "vonage", "jwt", "secret"]),
-    ("upstream", &["config", "vonage", "task", "clock"]),
+    ("upstream", &["config", "vonage", "work", "clock"]),
     ("telemetry", &["config", "metrics"]),
     ("credentials", &["config", "metrics", "files", "vonage", "jwt", "problem", "secret", "clock"]),
     ("metrics", &["vonage"]),
@@ -239,7 +239,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("problem", &[]),
     ("jwt", &["secret", "clock"]),
     ("secret", &[]),
-    ("task", &[]),
+    ("work", &[]),
     ("clock", &[]),
 ];
 

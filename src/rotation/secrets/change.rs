@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::halt::{Ending, Stuck, Unapproved};
 use super::state::{Change, Goes, State, Then};
-use super::steps::{Move, Need, View, go, listed, stuck};
 use super::task::{Approve, Mode};
+use super::view::{Move, Need, View, go, listed, stuck};
 use super::{Call, Chance, Effect, End, Fact, File, Item, Kind as _, Revoking, Secrets};
 use crate::credentials::Keep;
 use crate::rotation::evidence::{Gate, Must, Question};

@@ -6,18 +6,14 @@
 use super::halt::{Ending, Stuck};
 use super::slots::{self, Decision, Picture};
 use super::state::{Change, Creation, Goes, Minted, State, Then, Wish};
-use super::{Call, Chance, Creating, Delivered, Effect, End, Fact, File, Item, Secrets, change};
+use super::view::{Move, Need, View, go, listed, stuck};
+use super::{Call, Chance, Creating, Delivered, Effect, End, Fact, File, Item, change};
 use crate::credentials::Keep;
-use crate::rotation::machine::{self, Verdict};
-use crate::secret::ApiSecret;
+use crate::rotation::machine::Verdict;
 use crate::vonage::management::Listed;
 
 /// How often another value is made when the provider does not take one.
 const VALUES: u32 = 3;
-
-pub(super) type Move = machine::Move<Secrets>;
-pub(super) type View<'a> = machine::View<'a, Secrets>;
-pub(super) type Need<T> = machine::Need<Secrets, T>;
 
 /// What comes next in the state that the rotation is in.
 pub(super) fn step(view: &View<'_>, chance: &mut dyn Chance) -> Need<Move> {
@@ -137,17 +133,4 @@ fn prove(view: &View<'_>, minted: &Minted, chance: &mut dyn Chance) -> Need<Move
     let proven = view.proven(&minted.new.value, plan.proof())?;
     let facts = proven.into_iter().map(|(host, after_ms)| Fact::Proven { host: host.to_string(), after_ms }).collect();
     Ok(go(change::begin(slots::replace(&plan.task.mode, &minted.new, &minted.base, chance.revision())), facts))
-}
-
-pub(super) fn go(state: State, facts: Vec<Fact>) -> Move {
-    Move::go(state, facts)
-}
-
-pub(super) fn stuck(why: Stuck) -> Move {
-    Move::stuck(why)
-}
-
-/// What the provider lists.
-pub(super) fn listed<'v>(view: &View<'v>, with: &ApiSecret) -> Need<&'v [Listed]> {
-    view.seen.learnt.listed.as_deref().ok_or_else(|| Move::Do(Effect::Call(Call::List { with: with.clone() })))
 }
