@@ -206,6 +206,10 @@ impl History {
         let unasked =
             matches!(&end, End::Stuck(Stuck::Kept(_) | Stuck::Overwritten | Stuck::Vanished(_) | Stuck::LastSecret | Stuck::Invalid(_)));
         assert!(!unasked, "nobody else does anything, and it ends like this: {end}");
+        if let End::Stuck(Stuck::Foreign(id)) = &end {
+            let ours = self.world.active().any(|secret| secret.id == *id && secret.maker == Maker::Tool);
+            assert!(!ours, "it made {id} and does not know it again");
+        }
         let End::Ended(ending) = end else { return };
         let file = self.world.file();
         let active: Vec<_> = self.world.active().filter(|secret| secret.maker != Maker::Stranger).collect();
