@@ -21,7 +21,7 @@
 //! | [`cli`] | one file a command; the only code that reads arguments and environment, and that prints | everything |
 //! | [`app`] | the composition root: binds, starts every long-lived task, runs | everything but `cli` |
 //! | [`proxy`] | the way of a request, from an accepted connection to its answer | `prove` and below |
-//! | [`rotation`] | makes, delivers and revokes secrets; replaces one on evidence alone | `prove` and below |
+//! | [`rotation`] | makes, delivers and revokes secrets; replaces one, or a key pair, on evidence alone | `prove` and below |
 //! | [`admin`] | health, metrics, status and their page, on listeners of their own | `credentials`, `metrics` and below |
 //! | [`prove`] | asks Vonage about one held secret with a free call | `inject` and below |
 //! | [`inject`] | takes every credential of the caller off a request and puts exactly one of ours on | `upstream`, `vonage` |
