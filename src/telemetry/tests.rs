@@ -166,7 +166,13 @@ fn a_panic_is_told_by_its_place_alone() {
     let metrics = Arc::new(Metrics::new());
     let before = std::panic::take_hook();
     let hooked = Arc::clone(&metrics);
-    std::panic::set_hook(Box::new(move |panic| tell_panic(panic, &hooked)));
+    // Other tests may panic meanwhile, on threads whose events nobody hears: theirs are not told here.
+    let here = std::thread::current().id();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() == here {
+            tell_panic(panic, &hooked);
+        }
+    }));
     let text = written("info", Style::Plain, || {
         let caught = std::panic::catch_unwind(|| panic!("CanaryValue"));
         assert!(caught.is_err());

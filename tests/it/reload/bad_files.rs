@@ -1,16 +1,18 @@
 //! Files that cannot be used, and files that are not there.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use vonage_sidecar::config::{Credentials, Modes};
 use vonage_sidecar::credentials::reload::Outcome;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::files;
+
+use crate::support::caller::raw;
+use crate::support::process::{Home, Process};
 
 use super::rig::{Rig, application, first_is, in_place, one, settings, skipped};
 
@@ -179,40 +181,37 @@ async fn files_that_are_too_large_together_are_refused() {
     assert!(first_is(&rig.store.load(), "secret0"));
 }
 
-/// What the log would show.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
+/// In a process of its own: a test that listens to its own thread's events alone may lose them. While there is but one
+/// subscriber, an event that another thread comes by first is switched off for everybody (tracing-core, `callsite.rs`).
 #[tokio::test]
 async fn one_problem_is_one_line_however_often_it_is_read() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let rig = Rig::with(&one("secret0"), Watching::Polling).await;
-    fs::set_permissions(&rig.path, fs::Permissions::from_mode(0o644)).unwrap();
+    let home = Home::new();
+    let file = home.file("credentials.toml");
+    in_place(&file, &one("secret0"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let nobody = "127.0.0.1:9".parse().unwrap();
+    let process = home.sidecar(nobody, "").await;
     for _ in 0..3 {
-        in_place(&rig.path, "");
-        assert!(matches!(rig.reload.now().await, Outcome::Kept { .. }));
-        rig.read_once_more().await;
-        in_place(&rig.path, &one("secret1"));
-        rig.reload.now().await;
+        in_place(&file, "");
+        for _ in 0..2 {
+            assert!(reloaded(&process).await.contains("is empty"));
+        }
+        in_place(&file, &one("secret1"));
+        assert!(!reloaded(&process).await.contains("is empty"));
     }
-    let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    process.signal(Signal::TERM);
+    assert_eq!(process.ends().await, Some(0));
+    let told = String::from_utf8(process.written().1).unwrap();
     let count = |words: &str| told.lines().filter(|line| line.contains(words)).count();
     assert_eq!(count("is empty; the last good credentials stay"), 3, "once each time that it became bad: {told}");
     assert_eq!(count("mode 0644"), 1, "{told}");
     assert_eq!(count("credentials published"), 2, "{told}");
-    assert!(told.contains("generation=2 changes=\"account abcd1234: secret number 1 added") && !told.contains("secret1"), "{told}");
+    let change = "\"generation\":2,\"changes\":\"account abcd1234: secret number 1 added";
+    assert!(told.contains(change) && !told.contains("secret1"), "{told}");
+}
+
+/// Has the file read again, and returns what came of it.
+async fn reloaded(process: &Process) -> String {
+    let request = "POST /reload HTTP/1.1\r\nhost: localhost\r\nx-sidecar-admin: 1\r\ncontent-length: 0\r\n\r\n";
+    String::from_utf8(raw(process.admin[0], request.as_bytes()).await).unwrap()
 }
