@@ -1,6 +1,8 @@
 //! The rotator of a key pair is killed at every step and at many moments, with callers at work: the same command goes on,
 //! no request fails, and no key is left behind.
 
+#![expect(clippy::disallowed_methods, reason = "the files under test are ours and go away")]
+
 use std::time::Duration;
 
 use rustix::process::Signal;
