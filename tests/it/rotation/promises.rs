@@ -22,6 +22,8 @@ use super::world::{Maker, Secret};
 
 /// What happens so shortly before a revoke cannot be known.
 const MOMENT: Duration = Duration::from_secs(5);
+/// A deadline is noticed no later than so long after it: the longest rest, and what is done before and after it.
+const LATE: Duration = Duration::from_secs(30);
 
 /// What a machine was shown: it may act on it, and must not forget it.
 #[derive(Default)]
@@ -144,9 +146,23 @@ impl History {
         let unapproved =
             journal.plan.task.approve == Approve::First && secret.maker == Maker::Owner && !journal.memory.approved.contains(id);
         assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
-        if emergency.is_none() && self.is_watched() {
+        if let Some(emergency) = emergency {
+            self.check_in_time(which, emergency.deadline);
+        } else if self.is_watched() {
             assert!(self.is_quiet(which, &secret.value), "a secret in use is revoked");
             self.check_converged(which);
+        }
+    }
+
+    /// The deadline runs from the deploy, whatever stops the process meanwhile.
+    fn check_in_time(&self, which: usize, deadline: Duration) {
+        let trail = &self.rotators[which].machine.journal().trail;
+        let Some(deployed) = trail.iter().rev().find(|entry| matches!(entry.fact, Fact::Deployed { .. })) else { return };
+        let left_behind = trail.iter().rev().find(|entry| matches!(entry.fact, Fact::LeftBehind { .. }));
+        if let Some(passed) = left_behind.filter(|entry| entry.at >= deployed.at) {
+            let took = passed.at.duration_since(deployed.at).unwrap();
+            assert!(took >= deadline, "sidecars had {took:?} instead of {deadline:?}");
+            assert!(took <= deadline + self.stood_still + LATE, "the deadline of {deadline:?} passed after {took:?}");
         }
     }
 
