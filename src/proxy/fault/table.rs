@@ -128,7 +128,7 @@ impl Fault {
             Self::PathAmbiguous => (
                 400,
                 "path_ambiguous",
-                "the path means one thing as it is written and another once it is decoded and resolved",
+                "the path has a dot segment, or means different things to different servers",
                 "write the path plainly: without dot segments, doubled slashes, ';' and escaped '/', '?' or '#'",
             ),
             Self::Framing => (
