@@ -176,7 +176,7 @@ impl Proxy {
         let presence = token::in_head(&head.headers, entrance.via, &tokens);
         token::take_off(&mut head.headers, &tokens);
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
-        let (mut stripped, mut claims) = strip::head(head, endpoint);
+        let (mut stripped, mut claims) = strip::head(head, endpoint)?;
         headers::to_upstream(stripped.headers_mut());
         if treatment == Treatment::Ours {
             headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
@@ -189,8 +189,7 @@ impl Proxy {
             AskBody::None
         } else if in_body {
             let (whole, share) = self.read_whole(body).await?;
-            let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
-                .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
+            let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)?;
             token::settle(presence, &claims, &tokens)?;
             if let Some(clean) = &clean {
                 stripped.set_length(clean.len());

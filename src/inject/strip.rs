@@ -6,11 +6,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use super::body::{self, Kind};
 use super::{form, json, path};
 use crate::jwt::Placeholder;
 use crate::jwt::placeholder::Broken;
@@ -53,7 +54,7 @@ pub struct Claims {
     pub carried: Carried,
 }
 
-/// What a body carries. What it *is* decides, not what `Content-Type` says.
+/// What a body carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Carried {
     /// Nothing, or it was not looked at.
@@ -65,8 +66,8 @@ pub enum Carried {
     Object,
     /// Something that has no parameters.
     Other,
-    /// Parameters, under a `Content-Type` that says otherwise, or something compressed: a provider that believes the
-    /// type would not find a credential that we write into it.
+    /// Parameters, under a `Content-Type` that says otherwise: a provider that believes it would not find a credential
+    /// that we write into them.
     Lying,
 }
 
@@ -82,22 +83,31 @@ pub enum Bearer {
     Broken,
 }
 
-/// Why a body cannot be cleaned.
+/// Why a request cannot be cleaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It begins as a JSON object and is none.
     #[error("the body begins as a JSON object but is cut short or malformed")]
     Json,
+    /// We cannot read it, and the provider might.
+    #[error("the body is compressed, multipart or in other letters than ASCII and its like")]
+    Opaque,
+    /// Query or body hold a credential that some readers see and others do not.
+    #[error("a credential stands where only some readers see it")]
+    Ambiguous,
 }
 
 /// Cleans the head. On a pass-through row the caller's own credential stays.
-pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
+pub fn head(mut head: Parts, endpoint: &Endpoint) -> Result<(Stripped, Claims), Unreadable> {
     let mut claims = Claims::default();
     if endpoint.schemes.contains(&Scheme::PassThrough) {
-        return (Stripped { head }, claims);
+        return Ok((Stripped { head }, claims));
     }
     authorization(&mut head.headers, &mut claims);
     if let Some(query) = head.uri.query() {
+        if form::hides(query.as_bytes(), parameters::of(endpoint)) {
+            return Err(Unreadable::Ambiguous);
+        }
         let (rest, taken) = form::take(query.as_bytes(), parameters::of(endpoint));
         for (name, value) in taken {
             claims.parameter(name, value);
@@ -113,66 +123,36 @@ pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
         claims.secrets.push(Zeroizing::new(secret));
         head.uri = super::target(&path, head.uri.query());
     }
-    (Stripped { head }, claims)
+    Ok((Stripped { head }, claims))
 }
 
-/// Cleans a whole body of a row that may carry a credential in it. What it *is* decides, not what `Content-Type`
-/// says: a form under `application/json` is what a real SDK sends. Returns the new body when something was taken.
+/// Cleans a whole body of a row that may carry a credential in it. Returns the new body when something was taken.
 pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut Claims) -> Result<Option<Bytes>, Unreadable> {
-    if headers.contains_key(CONTENT_ENCODING) {
-        claims.carried = Carried::Lying;
-        return Ok(None);
-    }
     let names = parameters::of(endpoint);
-    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let (rest, taken) = match begins {
-        Some(b'{') => {
-            claims.carried = if says_json(headers) { Carried::Object } else { Carried::Lying };
-            // JSON is UTF-8; what is not is none, and holds nothing that the provider could read.
-            let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
-            let (rest, taken) = json::take(text, names).map_err(|json::NotAnObject| Unreadable::Json)?;
+    let text = body::unmarked(body);
+    let (rest, taken) = match body::kind(&text, headers, names)? {
+        Kind::Nothing => return Ok(None),
+        Kind::Other => {
+            claims.carried = Carried::Other;
+            (None, Vec::new())
+        }
+        Kind::Object => {
+            claims.carried = if body::says_json(headers) { Carried::Object } else { Carried::Lying };
+            // JSON is UTF-8, but who is lenient about that would find a credential.
+            let object = std::str::from_utf8(&text).map_err(|_| Unreadable::Json)?;
+            let (rest, taken) = json::take(object, names).map_err(|json::NotAnObject| Unreadable::Json)?;
             (rest.map(String::into_bytes), taken)
         }
-        // Lists, texts and multipart bodies have no parameters of ours.
-        Some(b'[' | b'"' | b'-') => {
-            claims.carried = Carried::Other;
-            return Ok(None);
-        }
-        None => return Ok(None),
-        Some(_) => {
-            claims.carried = if says_form(headers) { Carried::Form } else { Carried::Lying };
-            form::take(body, names)
+        Kind::Form => {
+            claims.carried = if body::says_form(headers) { Carried::Form } else { Carried::Lying };
+            form::take(&text, names)
         }
     };
     for (name, value) in taken {
         claims.parameter(name, value);
     }
-    Ok(rest.map(Bytes::from))
-}
-
-/// The names of JSON that the provider takes.
-const JSON_TYPES: [&str; 7] = [
-    "application/json",
-    "application/jsonrequest",
-    "application/x-javascript",
-    "text/json",
-    "text/javascript",
-    "text/x-javascript",
-    "text/x-json",
-];
-
-fn says_json(headers: &HeaderMap) -> bool {
-    content_type(headers).is_none_or(|kind| JSON_TYPES.iter().any(|json| kind.eq_ignore_ascii_case(json)))
-}
-
-fn says_form(headers: &HeaderMap) -> bool {
-    content_type(headers).is_none_or(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-}
-
-/// The type without its parameters; none when the caller says nothing.
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
-    Some(value.split(';').next().unwrap_or_default().trim())
+    let without_mark = (text.len() < body.len()).then_some(text);
+    Ok(rest.map(Bytes::from).or(without_mark))
 }
 
 impl Claims {

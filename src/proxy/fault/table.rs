@@ -158,11 +158,23 @@ impl Fault {
                 "the body begins as a JSON object but is cut short or malformed",
                 "send a complete JSON object or a form",
             ),
+            Self::BodyOpaque => (
+                415,
+                "body_opaque",
+                "this endpoint may carry credentials in its body, which is compressed, multipart or not UTF-8, so none can be taken off",
+                "send a form or a JSON object, as UTF-8 and uncompressed",
+            ),
+            Self::CredentialAmbiguous => (
+                400,
+                "credential_ambiguous",
+                "a credential stands behind ';', or in a body of another type, where only some readers see it",
+                "leave it out, or part parameters with '&', write ';' as %3B, and give the body its type",
+            ),
             Self::BodyTypeDiffers => (
                 415,
                 "body_type_differs",
-                "a credential must be written into the body, which is compressed or not what its Content-Type says",
-                "send a form as application/x-www-form-urlencoded and an object as application/json, uncompressed",
+                "a credential must be written into the body, which is not what its Content-Type says",
+                "send a form as application/x-www-form-urlencoded and an object as application/json",
             ),
             Self::Unsignable => (
                 400,

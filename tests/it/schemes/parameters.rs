@@ -104,7 +104,7 @@ async fn a_body_that_cannot_be_written_into_is_told_so_and_not_sent() {
     }
     let mut compressed = request(Method::POST, "/ussd/json", Some(PLACEHOLDER), FORM, "anything");
     compressed.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
-    assert_eq!(send(&sidecar, compressed).await.code(), "body_type_differs");
+    assert_eq!(send(&sidecar, compressed).await.code(), "body_opaque");
     assert!(sidecar.vonage().seen().is_empty(), "nothing was sent");
     assert!(attempts(&sidecar, "/ussd/json").is_empty());
 }
