@@ -21,6 +21,7 @@ use crate::upstream::outgoing::Outgoing;
 use crate::vonage::hosts::Host;
 use crate::vonage::management::Call;
 
+pub mod authorization;
 pub mod body;
 pub mod form;
 pub mod json;

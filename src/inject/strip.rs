@@ -3,14 +3,13 @@
 //! What was taken is kept as [`Claims`], since it says whose request this is. The values themselves are only
 //! compared, never forwarded and never shown.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use super::authorization::{self, Authorization};
 use super::body::{self, Kind};
 use super::{form, json, path};
 use crate::jwt::Placeholder;
@@ -86,6 +85,9 @@ pub enum Bearer {
 /// Why a request cannot be cleaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
+    /// Basic that cannot be decoded, so that the account it names is not known.
+    #[error("Basic credentials that cannot be decoded")]
+    Basic,
     /// It begins as a JSON object and is none.
     #[error("the body begins as a JSON object but is cut short or malformed")]
     Json,
@@ -103,7 +105,7 @@ pub fn head(mut head: Parts, endpoint: &Endpoint) -> Result<(Stripped, Claims), 
     if endpoint.schemes.contains(&Scheme::PassThrough) {
         return Ok((Stripped { head }, claims));
     }
-    authorization(&mut head.headers, &mut claims);
+    take_authorization(&mut head.headers, &mut claims)?;
     if let Some(query) = head.uri.query() {
         if form::hides(query.as_bytes(), parameters::of(endpoint)) {
             return Err(Unreadable::Ambiguous);
@@ -172,25 +174,18 @@ impl Claims {
     }
 }
 
-fn authorization(headers: &mut HeaderMap, claims: &mut Claims) {
+fn take_authorization(headers: &mut HeaderMap, claims: &mut Claims) -> Result<(), Unreadable> {
     for value in headers.get_all(AUTHORIZATION) {
-        credential(value, claims);
+        match authorization::read(value) {
+            Authorization::Basic { user, password } => {
+                claims.keys.push(user);
+                claims.secrets.push(password);
+            }
+            Authorization::BrokenBasic => return Err(Unreadable::Basic),
+            Authorization::Bearer(token) => claims.token(Placeholder::read(token)),
+            Authorization::Other => {}
+        }
     }
     headers.remove(AUTHORIZATION);
-}
-
-fn credential(value: &HeaderValue, claims: &mut Claims) {
-    let Ok(text) = value.to_str() else { return };
-    let (scheme, rest) = text.trim_start().split_once(' ').unwrap_or((text, ""));
-    if scheme.eq_ignore_ascii_case("bearer") {
-        claims.token(Placeholder::read(rest));
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return;
-    }
-    let Ok(pair) = STANDARD.decode(rest.trim()).map(Zeroizing::new) else { return };
-    let Ok(pair) = std::str::from_utf8(&pair) else { return };
-    let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
-    claims.keys.push(user.to_owned());
-    claims.secrets.push(Zeroizing::new(password.to_owned()));
+    Ok(())
 }

@@ -117,6 +117,8 @@ pub enum Fault {
     KeyLimited,
     /// A host that this listener does not serve.
     HostLimited,
+    /// Basic that cannot be decoded.
+    BasicBroken,
     /// A bearer token that is none, where a token is put in its place.
     TokenBroken,
     /// A token that limits what it may do, where such limits are not carried over.
@@ -165,6 +167,7 @@ pub struct Description {
 impl From<Unreadable> for Fault {
     fn from(why: Unreadable) -> Self {
         match why {
+            Unreadable::Basic => Self::BasicBroken,
             Unreadable::Json => Self::BodyUnreadable,
             Unreadable::Opaque => Self::BodyOpaque,
             Unreadable::Ambiguous => Self::CredentialAmbiguous,

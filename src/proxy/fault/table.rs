@@ -201,6 +201,12 @@ impl Fault {
             ),
             Self::KeyLimited => (403, "key_not_served", "this listener serves another account", "use the listener of that account"),
             Self::HostLimited => (403, "host_not_served", "this listener serves another Vonage host", "use a listener without that limit"),
+            Self::BasicBroken => (
+                400,
+                "basic_broken",
+                "the Basic credentials cannot be decoded, so they do not say which account the request is for",
+                "send base64 of KEY:PLACEHOLDER, or no Authorization header for the first account of the file",
+            ),
             Self::TokenBroken => (
                 400,
                 "token_broken",
