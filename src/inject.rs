@@ -23,6 +23,7 @@ use crate::vonage::management::Call;
 
 pub mod authorization;
 pub mod body;
+pub mod echo;
 pub mod form;
 pub mod json;
 pub mod path;

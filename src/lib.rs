@@ -83,7 +83,8 @@
 //! - A request takes one snapshot for each attempt and never sees half of another.
 //! - A secret leaves its type only where it is injected, parsed or compared. No digest of one exists anywhere.
 //! - Callers reach the management plane of Vonage only where a listener allows it by name.
-//! - An answer that we made carries `x-sidecar-error`; an answer of Vonage is never rewritten.
+//! - An answer that we made carries `x-sidecar-error`; one of Vonage is never rewritten, but for headers that would tell
+//!   the caller our secret ([`inject::echo`]).
 //! - Readiness is: listening, and a valid file was loaded. A refused secret never makes a process unready, or all of
 //!   them would leave service at once.
 //!
