@@ -152,7 +152,8 @@ fn denied(denied: String, remedy: String) -> Explanation {
 
 fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&Snapshot>) -> Result<Explanation, Fault> {
     let ours = routed.treatment == Treatment::Ours;
-    let limit = listen.account.as_ref().map(ToString::to_string);
+    let of_application = held.and_then(|held| whose::limit(listen, held).ok().flatten());
+    let limit = listen.account.as_ref().or(of_application).map(ToString::to_string);
     let credential = match (routed.treatment, held) {
         (Treatment::PassThrough, _) => "the caller's own, untouched".to_owned(),
         (Treatment::Open, _) => "none".to_owned(),

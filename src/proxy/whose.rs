@@ -2,7 +2,8 @@
 //! Pure.
 //!
 //! The account is the one that the caller names, else the default; the application the one that its token names, else
-//! the account's only one. A listener's account and application are limits: another one there is refused.
+//! the account's only one. A listener's account and application are limits: another one there is refused, and so is
+//! another account than that of its application.
 
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ pub fn whose(claims: &Claims, endpoint: &Endpoint, listen: &Listen, snapshot: &S
     if snapshot.accounts.is_empty() {
         return Err(Fault::NoCredentials);
     }
-    let named = named(claims, listen)?;
+    let named = named(claims, limit(listen, snapshot)?)?;
     let takes_token = endpoint.schemes.contains(&Scheme::Jwt);
     let takes_else = endpoint.schemes.iter().any(|scheme| *scheme != Scheme::Jwt);
     let wants_token = takes_token && (!takes_else || any_application(claims, named, listen, snapshot));
@@ -89,15 +90,23 @@ pub fn whose(claims: &Claims, endpoint: &Endpoint, listen: &Listen, snapshot: &S
     Ok(Whose { account, wanted })
 }
 
+/// The account that a listener is limited to: its own, else that of its application.
+pub fn limit<'a>(listen: &'a Listen, snapshot: &'a Snapshot) -> Result<Option<&'a ApiKey>, Fault> {
+    match (&listen.account, &listen.application) {
+        (Some(account), _) => Ok(Some(account)),
+        (None, Some(id)) => snapshot.application(id.as_str()).map(|held| Some(&held.account)).ok_or(Fault::ApplicationUnknown),
+        (None, None) => Ok(None),
+    }
+}
+
 /// The key that the request names, or that the listener is limited to.
-fn named<'a>(claims: &'a Claims, listen: &'a Listen) -> Result<Option<&'a str>, Fault> {
+fn named<'a>(claims: &'a Claims, limit: Option<&'a ApiKey>) -> Result<Option<&'a str>, Fault> {
     let mut keys = claims.keys.iter().filter(|key| !key.is_empty());
     let first = keys.next();
     if keys.any(|other| Some(other) != first) {
         return Err(Fault::KeysDiffer);
     }
-    let limit = listen.account.as_ref().map(ApiKey::as_str);
-    match (first.map(String::as_str), limit) {
+    match (first.map(String::as_str), limit.map(ApiKey::as_str)) {
         (Some(named), Some(limit)) if named != limit => Err(Fault::KeyLimited),
         (Some(key), Some(_) | None) | (None, Some(key)) => Ok(Some(key)),
         (None, None) => Ok(None),
