@@ -82,6 +82,16 @@ pub enum Bearer {
     Broken,
 }
 
+impl Bearer {
+    /// Whether it limits what it may do.
+    pub fn is_limited(&self) -> bool {
+        match self {
+            Self::Token(token) => !token.rights.is_empty(),
+            Self::Absent | Self::Broken => false,
+        }
+    }
+}
+
 /// Why a request cannot be cleaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {

@@ -73,7 +73,8 @@ pub struct Whose {
 }
 
 /// Decides both. A token goes where the endpoint takes nothing else, or where the caller sent one and there is an
-/// application to sign it; everywhere else what the account has.
+/// application to sign it; everywhere else what the account has, which can do everything: not in place of a token that
+/// was limited.
 pub fn whose(claims: &Claims, endpoint: &Endpoint, listen: &Listen, snapshot: &Snapshot) -> Result<Whose, Fault> {
     if snapshot.accounts.is_empty() {
         return Err(Fault::NoCredentials);
@@ -84,6 +85,9 @@ pub fn whose(claims: &Claims, endpoint: &Endpoint, listen: &Listen, snapshot: &S
     let wants_token = takes_token && (!takes_else || any_application(claims, named, listen, snapshot));
     if wants_token {
         return token(claims, named, endpoint, listen, snapshot);
+    }
+    if claims.bearer.is_limited() {
+        return Err(Fault::TokenLimited);
     }
     let account = account(named, snapshot)?;
     let wanted = of_account(&account, endpoint, claims.carried)?;

@@ -216,8 +216,9 @@ impl Fault {
             Self::TokenLimited => (
                 400,
                 "token_limited",
-                "the bearer token limits what it may do with sub or acl, and the one that goes to Vonage would not",
-                "make the token without sub and acl, or set mint_claims = \"keep\" at this listener in sidecar.toml",
+                "the bearer token limits what it may do with sub or acl, and what goes to Vonage in its place would not",
+                "make the token without sub and acl; or hold its application in the credentials file and set mint_claims = \"keep\" at this \
+                 listener in sidecar.toml",
             ),
             Self::ApplicationUnknown => (
                 403,

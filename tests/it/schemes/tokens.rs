@@ -142,6 +142,15 @@ async fn limits_of_a_token_are_refused_or_carried_over_but_never_dropped() {
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "token_limited"));
     assert!(strict.vonage().seen().is_empty() && answer.text().contains("mint_claims"), "{}", answer.text());
 
+    // Neither by key and secret, whether the endpoint takes no token or there is no application to make one.
+    for settings in [MintClaims::Refuse, MintClaims::Keep] {
+        let without = with("", &PAIRS[0], move |all| all.listen[0].mint_claims = settings).await;
+        for (method, path) in [(Method::POST, "/v1/messages"), (Method::GET, "/account/get-balance")] {
+            assert_eq!(call(&without, method, path, Some(&limited)).await.code(), "token_limited", "{path}");
+        }
+        assert!(without.vonage().seen().is_empty());
+    }
+
     let keeping =
         with(&application(APPLICATION, &[&PAIRS[0]]), &PAIRS[0], |settings| settings.listen[0].mint_claims = MintClaims::Keep).await;
     assert!(call(&keeping, Method::GET, "/v1/users", Some(&limited)).await.status.is_success());
