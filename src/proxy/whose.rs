@@ -198,18 +198,17 @@ fn application(
         (None, Some(limit)) => limit.as_str(),
         (None, None) => {
             let account = account(named, snapshot)?;
-            return only_one(&account, snapshot);
+            return only_one(snapshot, |application| application.account == account.key);
         }
     };
     snapshot.application(id).cloned().ok_or(Fault::ApplicationUnknown)
 }
 
-/// The account's only application. One that left the file does not make two of it.
-fn only_one(account: &Account, snapshot: &Snapshot) -> Result<Arc<Application>, Fault> {
-    let of_account: Vec<&Arc<Application>> =
-        snapshot.applications.iter().filter(|application| application.account == account.key).collect();
-    let listed: Vec<&Arc<Application>> = of_account.iter().copied().filter(|application| application.place == Membership::Listed).collect();
-    match (listed.as_slice(), of_account.as_slice()) {
+/// The only application among those that may be used. One that left the file does not make two of it.
+pub fn only_one(snapshot: &Snapshot, may_be_used: impl Fn(&Application) -> bool) -> Result<Arc<Application>, Fault> {
+    let among: Vec<&Arc<Application>> = snapshot.applications.iter().filter(|application| may_be_used(application)).collect();
+    let listed: Vec<&Arc<Application>> = among.iter().copied().filter(|application| application.place == Membership::Listed).collect();
+    match (listed.as_slice(), among.as_slice()) {
         ([only], _) | ([], [only]) => Ok(Arc::clone(only)),
         ([], []) => Err(Fault::NoApplication),
         _several => Err(Fault::WhichApplication),
