@@ -5,6 +5,11 @@
 
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
+/// On every answer that is ours: the code of the fault.
+pub const MARK: HeaderName = HeaderName::from_static("x-sidecar-error");
+/// On a passed-on refusal: why no other credential could help.
+pub const REFUSED: HeaderName = HeaderName::from_static("x-sidecar-refused");
+
 /// Meant for one connection only. `Proxy-Authorization` and its kin speak to us, never to the provider.
 fn is_hop_by_hop(name: &str) -> bool {
     matches!(
@@ -56,10 +61,11 @@ pub fn to_upstream(headers: &mut HeaderMap) {
     drop_where(headers, |name| is_hop_by_hop(name) || is_not_upstream(name));
 }
 
-/// Makes an answer's headers fit for the caller. `Alt-Svc` would lead a caller around us.
+/// Makes an answer's headers fit for the caller. `Alt-Svc` would lead a caller around us, and what marks answers of ours
+/// ([`MARK`], [`REFUSED`]) says nothing true on one of somebody else.
 pub fn to_caller(headers: &mut HeaderMap) {
     drop_named(headers);
-    drop_where(headers, |name| is_hop_by_hop(name) || name == "alt-svc");
+    drop_where(headers, |name| is_hop_by_hop(name) || name == "alt-svc" || name == MARK || name == REFUSED);
 }
 
 /// One pass over the few headers that are there, instead of a look-up for each one that might be.
@@ -142,6 +148,17 @@ mod tests {
         to_upstream(&mut headers);
         let left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(left, ["x-two", "content-type"]);
+    }
+
+    #[test]
+    fn what_marks_answers_of_ours_is_taken_off_those_of_others() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-sidecar-error", "x-sidecar-refused", "alt-svc", "x-request-id"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("spoofed"));
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("again"));
+        }
+        to_caller(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-request-id"]);
     }
 
     #[test]
