@@ -175,6 +175,9 @@ impl Proxy {
         let tokens = entrance.tokens.current();
         let presence = token::in_head(&head.headers, entrance.via, &tokens);
         token::take_off(&mut head.headers, &tokens);
+        if treatment == Treatment::PassThrough {
+            token::take_off_query(&mut head.uri, &tokens);
+        }
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
         let (mut stripped, mut claims) = strip::head(head, endpoint)?;
         headers::to_upstream(stripped.headers_mut());

@@ -44,6 +44,12 @@ pub fn take(text: &[u8], names: &[&'static str]) -> (Option<Vec<u8>>, Vec<(&'sta
     if taken.is_empty() { (None, taken) } else { (Some(rest), taken) }
 }
 
+/// The remaining bytes without every parameter of such a value, whatever its name; nothing if none was there.
+pub fn without(text: &[u8], is_unwanted: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
+    let (gone, kept): (Vec<&[u8]>, Vec<&[u8]>) = text.split(|byte| *byte == b'&').partition(|piece| is_unwanted(&value(piece)));
+    (!gone.is_empty()).then(|| kept.join(&b'&'))
+}
+
 /// Whether a parameter with one of these names stands behind a `;`: for some readers that begins another one, for others it
 /// is part of a value. (In the value of such a parameter it is taken out with it.)
 pub fn hides(text: &[u8], names: &[&'static str]) -> bool {

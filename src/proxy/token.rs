@@ -9,12 +9,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::Uri;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 
 use super::entrance::{Via, Vouched};
 use super::fault::Fault;
 use crate::inject::authorization::{self, Authorization};
 use crate::inject::strip::Claims;
+use crate::inject::{self, form};
 use crate::secret::AccessToken;
 
 /// The header of its own.
@@ -78,6 +80,13 @@ pub fn take_off(headers: &mut HeaderMap, tokens: &[AccessToken]) {
     headers.remove(AUTHORIZATION);
     for key in keys {
         headers.append(AUTHORIZATION, key);
+    }
+}
+
+/// The same for parameters of the query: on rows that pass a caller's own credential, no parameter is taken off otherwise.
+pub fn take_off_query(target: &mut Uri, tokens: &[AccessToken]) {
+    if let Some(rest) = target.query().and_then(|query| form::without(query.as_bytes(), |value| known(value.as_bytes(), tokens))) {
+        *target = inject::target(target.path(), std::str::from_utf8(&rest).ok());
     }
 }
 
@@ -185,5 +194,19 @@ mod tests {
         let mut key = head(&[("authorization", basic("abcd1234:the-old-token-1234"))]);
         take_off(&mut key, &tokens());
         assert_eq!(key[AUTHORIZATION], basic("abcd1234:"));
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_taken_off_whatever_its_name_and_the_rest_stays() {
+        for (query, left) in [
+            ("/camara/x?a=%20b&api_secret=the-old-token-1234&&c", "/camara/x?a=%20b&&c"),
+            ("/camara/x?token=the%2Dnew%2Dtoken%2D1234", "/camara/x"),
+            ("/camara/x?api_secret=of-the-caller&", "/camara/x?api_secret=of-the-caller&"),
+            ("/camara/x?", "/camara/x?"),
+        ] {
+            let mut target: Uri = query.parse().unwrap();
+            take_off_query(&mut target, &tokens());
+            assert_eq!(target.to_string(), left);
+        }
     }
 }
