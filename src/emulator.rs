@@ -19,13 +19,15 @@
 //! | file | duty |
 //! |---|---|
 //! | `options` | what an emulator starts with, and how it is written on a command line |
-//! | `state` | accounts, slots, lag, applications |
-//! | `call` | a request that has been read: parameters and body fields |
+//! | `dialect`, `lag` | which of two open answers is given; how long a change takes to be seen |
+//! | `state`, `application` | accounts, slots, lag, applications |
+//! | `call`, `reply`, `notation` | a request that has been read, an answer before it flows, ids and dates in both |
 //! | `endpoints` | the emulator's own table: path, methods, hosts, schemes, refusal family, handler |
-//! | `auth` | which credentials are on a request and whether they are good |
+//! | `auth`, `admission` | which credentials are on a request, whether they are good, and who calls |
 //! | `token`, `keys` | what a Bearer token claims; the keys that it may be signed with |
 //! | `signature`, `md5` | the parameter `sig` |
 //! | `refusals`, `standins` | refused credentials and their look-alikes, in each family |
+//! | `turn`, `errors`, `throttle` | what endpoints are given, and what they share |
 //! | `sms` `verify` `verify_v2` `insight` `messages` `account` `numbers` `applications` `secrets_api` `subaccounts` `generic` | what the endpoints do |
 //! | `answer` | the order of it all: gateway, credentials, product, handler, execution |
 //! | `faults` | which fault meets which request |
@@ -42,8 +44,10 @@ use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 mod account;
+mod admission;
 mod allowance;
 mod answer;
+mod application;
 mod applications;
 mod auth;
 mod call;
@@ -51,13 +55,17 @@ mod changes;
 mod control;
 mod control_bodies;
 mod control_http;
+mod dialect;
 mod endpoints;
+mod errors;
 mod faults;
 mod generic;
 mod insight;
 mod keys;
+mod lag;
 mod md5;
 mod messages;
+mod notation;
 mod numbers;
 mod options;
 mod outflow;
@@ -71,18 +79,21 @@ mod sms;
 mod standins;
 mod state;
 mod subaccounts;
+mod throttle;
 mod token;
+mod turn;
 mod verify;
 mod verify_v2;
 mod wire;
 
 pub use changes::{Author, Change, Changed};
 pub use control::{Control, SecretNotCreated};
+pub use dialect::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
 pub use faults::{Break, Fault, MalformedFault, Rule, Shape, StandIn, Upload, When};
-pub use options::{AccountSpec, ApplicationSpec, Lag, MalformedSpec, Options};
+pub use lag::Lag;
+pub use options::{AccountSpec, ApplicationSpec, MalformedSpec, Options};
 pub use record::{Executions, Seen};
 pub use signature::{MalformedMethod, SignatureMethod};
-pub use state::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
 
 /// Connections that may wait to be accepted: a load test opens hundreds at once.
 const BACKLOG: u32 = 4096;

@@ -5,9 +5,9 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::answer::{Done, Turn};
-use super::refusals::error_code;
+use super::errors::error_code;
 use super::reply::Reply;
+use super::turn::{Done, Turn};
 
 /// `GET /account/get-balance`.
 pub(super) fn balance(turn: &mut Turn<'_>) -> Done {

@@ -2,60 +2,16 @@
 //!
 //! Facts: the gateway refuses unknown paths (404) and methods (a plain 403) before it looks at credentials.
 
-use http::Method;
-
-use super::auth::{self, Admission};
+use super::admission::Admission;
+use super::auth;
 use super::call::Call;
 use super::endpoints::{self, Found, Row, Set};
 use super::faults::StandIn;
 use super::refusals;
 use super::reply::Reply;
 use super::standins;
-use super::state::{Account, World};
-
-/// What an endpoint does with an admitted request.
-pub(super) type Handler = fn(&mut Turn<'_>) -> Done;
-
-/// An admitted request and the world that it may change.
-pub(super) struct Turn<'a> {
-    pub(super) world: &'a mut World,
-    pub(super) call: &'a Call,
-    pub(super) who: &'a Admission,
-}
-
-impl Turn<'_> {
-    /// The caller's account; none where no credential was asked for.
-    pub(super) fn account(&mut self) -> Option<&mut Account> {
-        self.world.accounts.get_mut(&self.who.account)
-    }
-
-    /// Spends this many euros of the caller's balance; whether there was enough.
-    pub(super) fn charge(&mut self, price: f64) -> bool {
-        self.account().is_none_or(|account| account.charge(price))
-    }
-
-    pub(super) fn is(&self, method: &Method) -> bool {
-        self.call.method == *method
-    }
-}
-
-/// An answer, and whether something was sent, charged or changed for it.
-pub(super) struct Done {
-    pub(super) reply: Reply,
-    pub(super) executed: bool,
-}
-
-impl Done {
-    /// Something was sent, charged or changed.
-    pub(super) fn executed(reply: Reply) -> Self {
-        Self { reply, executed: true }
-    }
-
-    /// Nothing was.
-    pub(super) fn only(reply: Reply) -> Self {
-        Self { reply, executed: false }
-    }
-}
+use super::state::World;
+use super::turn::Turn;
 
 /// What came of a request.
 pub(super) struct Outcome {

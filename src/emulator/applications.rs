@@ -1,34 +1,19 @@
 //! Applications v2: list, create, get, put, delete.
 //!
-//! Facts: application.v2 2.1.0 and 2.4.1. One public key per application; PUT replaces the whole resource. A private
-//! key is returned by create when no public key is sent, once. A PUT without a key keeps the one that is there, and a key
-//! that is none is a 400 (neither verified).
+//! Facts: application.v2 2.1.0 and 2.4.1. PUT replaces the whole resource. A private key is returned by create when no
+//! public key is sent, once. A PUT without a key keeps the one that is there, and a key that is none is a 400 (neither
+//! verified).
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::answer::{Done, Turn};
+use super::application::Application;
 use super::changes::{Author, Changed};
+use super::errors::problem;
 use super::keys::{self, Keyring, PublicKey};
-use super::options::ApplicationSpec;
-use super::refusals::problem;
+use super::notation::uuid;
 use super::reply::Reply;
-use super::state::uuid;
-
-/// An application of an account.
-pub(super) struct Application {
-    pub(super) account: String,
-    pub(super) keys: Keyring,
-    /// The resource as the caller last wrote it, without `id` and the public key.
-    resource: Value,
-}
-
-impl Application {
-    pub(super) fn new(spec: &ApplicationSpec) -> Self {
-        let keys = spec.public_key.as_deref().map(PublicKey::new).map_or_else(Keyring::default, Keyring::of);
-        Self { account: spec.account.clone(), keys, resource: json!({ "name": "Emulated application", "capabilities": {} }) }
-    }
-}
+use super::turn::{Done, Turn};
 
 /// `/v2/applications`.
 pub(super) fn collection(turn: &mut Turn<'_>) -> Done {

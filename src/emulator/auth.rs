@@ -12,22 +12,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 
+use super::admission::Admission;
 use super::call::Call;
 use super::endpoints::{Family, Row, Scheme};
 use super::state::World;
 use super::token::{Token, Untimely};
 use crate::clock;
-
-/// Who calls.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Admission {
-    /// The API key; empty where no credential is asked for.
-    pub(super) account: String,
-    /// The id of the secret that was accepted.
-    pub(super) secret: Option<String>,
-    /// The application of an accepted token.
-    pub(super) application: Option<String>,
-}
 
 /// Why nobody is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::auth::Admission;
+use super::admission::Admission;
 use crate::clock;
 
 /// Changes that are remembered; older ones are forgotten.

@@ -10,14 +10,17 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use super::allowance::Allowance;
-use super::applications::Application;
+use super::application::Application;
 use super::changes::{Author, Change};
+use super::dialect::Dialect;
 use super::faults::{Book, Rule};
-use super::options::{AccountSpec, ApplicationSpec, Lag, Options};
+use super::lag::Lag;
+use super::notation::millis;
+use super::options::{AccountSpec, ApplicationSpec, Options};
 use super::record::{Executions, Record, Seen};
 use super::secrets_api::{self, NotCreated};
 use super::signature::{SignatureMethod, Signing};
-use super::state::{Dialect, World};
+use super::state::World;
 
 /// What the connections and the handles share.
 pub(super) struct Shared {
@@ -238,7 +241,7 @@ impl Control {
     /// Closes connections without a word once they are idle for so long; none is never.
     /// Holds for connections that are opened from now on.
     pub fn close_idle_after(&self, limit: Option<Duration>) {
-        let limit = limit.map_or(0, |limit| super::state::millis(limit).max(1));
+        let limit = limit.map_or(0, |limit| millis(limit).max(1));
         self.shared.idle_close.store(limit, Ordering::Relaxed);
     }
 

@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer};
 
+use super::dialect::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
 use super::faults::{self, Rule};
-use super::options::{AccountSpec, Lag};
-use super::state::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
+use super::lag::Lag;
+use super::options::AccountSpec;
 use crate::clock;
 
 #[derive(Deserialize)]

@@ -34,11 +34,11 @@ use super::control_bodies::{
     AccountBody, AllowanceBody, ApplicationBody, ClockBody, DateBody, DialectBody, IdleBody, LagBody, RuleBody, SecretBody, SigningBody,
 };
 use super::keys::PublicKey;
+use super::notation::date;
 use super::options::ApplicationSpec;
 use super::record::Seen;
 use super::reply::Reply;
 use super::signature::MalformedMethod;
-use super::state::date;
 
 /// Where the control paths begin.
 pub(super) const PREFIX: &str = "/_emulator/";

@@ -9,7 +9,7 @@
 
 use http::Method;
 
-use super::answer::Handler;
+use super::turn::Handler;
 use super::{account, applications, generic, insight, messages, numbers, secrets_api, sms, subaccounts, verify, verify_v2};
 
 /// A set of paths that some hosts serve.

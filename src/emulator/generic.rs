@@ -7,9 +7,9 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::answer::{Done, Turn};
+use super::notation::uuid;
 use super::reply::Reply;
-use super::state::uuid;
+use super::turn::{Done, Turn};
 
 fn fine() -> Reply {
     Reply::ok(&json!({ "ok": true }))

@@ -6,10 +6,10 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::answer::{Done, Turn};
 use super::call::Call;
+use super::notation::uuid;
 use super::reply::{Reply, escaped};
-use super::state::uuid;
+use super::turn::{Done, Turn};
 
 /// Euros for a look-up that is not basic; basic is free.
 const PRICE: f64 = 0.03;

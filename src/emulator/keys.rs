@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::options::Lag;
+use super::lag::Lag;
 
 /// Characters of base64 on a line of PEM.
 const LINE: usize = 64;

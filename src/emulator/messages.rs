@@ -5,10 +5,10 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::answer::{Done, Turn};
-use super::refusals::problem;
+use super::errors::problem;
+use super::notation::uuid;
 use super::reply::Reply;
-use super::state::uuid;
+use super::turn::{Done, Turn};
 
 /// Euros for one message.
 const PRICE: f64 = 0.01;

@@ -5,10 +5,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::answer::{Done, Turn};
-use super::refusals::error_code;
+use super::errors::error_code;
 use super::reply::Reply;
 use super::state::Number;
+use super::turn::{Done, Turn};
 
 /// `GET /account/numbers`.
 pub(super) fn list(turn: &mut Turn<'_>) -> Done {

@@ -4,13 +4,14 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 
+use super::dialect::Dialect;
 use super::faults::Rule;
+use super::lag::Lag;
 use super::signature::{SignatureMethod, Signing};
-use super::state::Dialect;
 
 /// What an emulator starts with.
 #[derive(Debug, Clone)]
@@ -56,15 +57,6 @@ impl Options {
     pub fn with_account(key: &str, secrets: &[&str]) -> Self {
         Self { accounts: vec![AccountSpec::new(key, secrets)], ..Self::default() }
     }
-}
-
-/// How long a change of secrets or of public keys takes to be seen. Real figures: not stated by the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lag {
-    /// From creation until a new secret or key is accepted.
-    pub new: Duration,
-    /// From revocation or replacement until it is refused.
-    pub revoked: Duration,
 }
 
 /// An account as it is at the start.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Version};
 
-use super::auth::Admission;
+use super::admission::Admission;
 
 /// Bytes of a body that are remembered.
 pub(super) const BODY: usize = 64 * 1024;

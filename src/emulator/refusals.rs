@@ -1,7 +1,6 @@
 //! How each API says that a credential is no good.
 //!
-//! Facts: API specifications, guides and gateway tests, body by body; the typing errors in them are the provider's own. The
-//! XML of the account endpoints is known by its root elements only, its children are taken from the JSON (not verified).
+//! Facts: API specifications, guides and gateway tests, body by body; the typing errors in them are the provider's own.
 //! SMS without any credential is known to alternate between status 2 and 4; it always says 2 here.
 
 use http::StatusCode;
@@ -9,20 +8,12 @@ use serde_json::{Value, json};
 
 use super::auth::Refusal;
 use super::call::Call;
+use super::dialect::{Dialect, LegacyBasic, NumbersRefusal};
 use super::endpoints::{Family, Row};
-use super::reply::{Reply, escaped};
-use super::state::{Dialect, LegacyBasic, NumbersRefusal, uuid};
+use super::errors::{BASE, NOT_CORRECT, error_code, expired, problem};
+use super::notation::uuid;
+use super::reply::Reply;
 use super::{insight, sms, verify};
-
-const BASE: &str = "https://developer.nexmo.com/api-errors";
-/// What a problem document says of a wrong credential.
-const NOT_CORRECT: &str = "You did not provide correct credentials.";
-
-/// A problem document of the general catalogue.
-pub(super) fn problem(status: StatusCode, fragment: &str, title: &str, detail: &str) -> Reply {
-    let kind = format!("{BASE}#{fragment}");
-    Reply::problem(status, &json!({ "type": kind, "title": title, "detail": detail, "instance": uuid() }))
-}
 
 /// The answer to a request that is not let in.
 pub(super) fn refuse(call: &Call, row: &Row, dialect: Dialect, refusal: Refusal) -> Reply {
@@ -119,21 +110,6 @@ fn in_insight(call: &Call, refusal: Refusal) -> Reply {
     }
 }
 
-/// Account and numbers in the specification's shape.
-pub(super) fn error_code(call: &Call, code: &str, label: &str) -> Reply {
-    let status = code.parse().ok().and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
-    if !call.wants_xml() {
-        return Reply::json(status, &json!({ "error-code": code, "error-code-label": label }));
-    }
-    let root = match (call.segment(0), call.segment(1)) {
-        ("account", "get-balance") => "accountBalance",
-        ("account", "numbers") | ("number", "search") => "inbound-numbers",
-        (_, _) => "response",
-    };
-    let body = format!("<{root}><error-code>{code}</error-code><error-code-label>{}</error-code-label></{root}>", escaped(label));
-    Reply::xml(status, &body)
-}
-
 fn in_problem(refusal: Refusal) -> Reply {
     let format = "Invalid credentials format. Expected: \"Authorization: (Base64(UTF-8(apiKey:secret)))\"";
     match refusal {
@@ -188,9 +164,4 @@ fn in_external(refusal: Refusal) -> Reply {
     let detail = if refusal == Refusal::Missing { "Request header 'Authorization' missing" } else { "Invalid Token" };
     let kind = format!("{BASE}#unauthorized");
     Reply::problem(StatusCode::UNAUTHORIZED, &json!({ "type": kind, "title": "Unauthorised", "detail": detail, "instance": uuid() }))
-}
-
-/// The same title as a wrong credential has elsewhere; only type and detail tell.
-pub(super) fn expired() -> Reply {
-    problem(StatusCode::UNAUTHORIZED, "jwt-expired", NOT_CORRECT, "The JWT provided has expired.")
 }

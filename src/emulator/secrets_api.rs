@@ -8,12 +8,14 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::allowance;
-use super::answer::{Done, Turn};
 use super::changes::Author;
-use super::refusals::problem;
+use super::dialect::SlotsRefusal;
+use super::errors::problem;
+use super::notation::{date, uuid};
 use super::reply::Reply;
-use super::state::{SLOTS, Secret, SlotsRefusal, World, date, uuid};
+use super::state::{SLOTS, Secret, World};
+use super::throttle;
+use super::turn::{Done, Turn};
 
 /// Characters of a secret (Vonage, "Secret Management").
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=25;
@@ -48,7 +50,7 @@ pub(super) fn create(world: &mut World, key: &str, value: &str, by: Author) -> R
 
 /// `/accounts/{key}/secrets`.
 pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
-    allowance::within(turn, list_or_create)
+    throttle::within(turn, list_or_create)
 }
 
 fn list_or_create(turn: &mut Turn<'_>) -> Done {
@@ -70,7 +72,7 @@ fn list_or_create(turn: &mut Turn<'_>) -> Done {
 
 /// `/accounts/{key}/secrets/{id}`.
 pub(super) fn member(turn: &mut Turn<'_>) -> Done {
-    allowance::within(turn, show_or_revoke)
+    throttle::within(turn, show_or_revoke)
 }
 
 fn show_or_revoke(turn: &mut Turn<'_>) -> Done {

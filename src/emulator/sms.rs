@@ -6,10 +6,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::answer::{Done, Turn};
 use super::call::{Call, Fields};
+use super::notation::uuid;
 use super::reply::{Reply, escaped};
-use super::state::uuid;
+use super::turn::{Done, Turn};
 
 /// Euros for one part.
 const PRICE: f64 = 0.05;

@@ -6,14 +6,16 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::answer::Done;
 use super::auth::Refusal;
 use super::call::Call;
 use super::endpoints::{Family, Row, Scheme};
+use super::errors::{error_code, expired, problem};
 use super::faults::StandIn;
+use super::notation::uuid;
 use super::refusals;
 use super::reply::Reply;
-use super::state::{World, uuid};
+use super::state::World;
+use super::turn::Done;
 use super::{insight, sms, verify};
 
 /// The gateway's answer to a path that it does not know.
@@ -42,17 +44,15 @@ pub(super) fn answer(world: &World, call: &Call, row: &Row, stand_in: StandIn) -
             "text/html; charset=utf-8",
             "<!DOCTYPE html><html><head><title>401</title></head><body><h1>401 Unauthorized</h1><p>corporate proxy</p></body></html>",
         ),
-        StandIn::Quota => refusals::problem(StatusCode::UNAUTHORIZED, "quota-exceeded", "Quota Exceeded", "Quota Exceeded - rejected"),
+        StandIn::Quota => problem(StatusCode::UNAUTHORIZED, "quota-exceeded", "Quota Exceeded", "Quota Exceeded - rejected"),
         StandIn::Unprovisioned => unprovisioned(call, row),
-        StandIn::TopUp => refusals::error_code(call, "401", "not auto-reload enabled"),
+        StandIn::TopUp => error_code(call, "401", "not auto-reload enabled"),
         StandIn::BodyStatus(status) => body_status(call, row, status),
         StandIn::GatewayForbidden => forbidden(),
         StandIn::GatewayNotFound => not_found(),
-        StandIn::Suspended => {
-            refusals::problem(StatusCode::UNAUTHORIZED, "account-suspended", "Account suspended", "This account is suspended.")
-        }
-        StandIn::InvalidAddress => refusals::problem(StatusCode::UNAUTHORIZED, "invalid-ip", "Invalid IP", "This address is not allowed."),
-        StandIn::ExpiredToken => refusals::expired(),
+        StandIn::Suspended => problem(StatusCode::UNAUTHORIZED, "account-suspended", "Account suspended", "This account is suspended."),
+        StandIn::InvalidAddress => problem(StatusCode::UNAUTHORIZED, "invalid-ip", "Invalid IP", "This address is not allowed."),
+        StandIn::ExpiredToken => expired(),
         StandIn::EmptyUnauthorized => Reply::empty(StatusCode::UNAUTHORIZED),
         StandIn::Refused => refused(world, call, row),
     };
@@ -71,7 +71,7 @@ pub(super) fn refused(world: &World, call: &Call, row: &Row) -> Reply {
 
 /// The header names are of Account 1.0.4; the sample limits are its own.
 fn throttled(seconds: u32) -> Reply {
-    refusals::problem(StatusCode::TOO_MANY_REQUESTS, "throttled", "Rate Limit Hit", "Please wait, then retry your request")
+    problem(StatusCode::TOO_MANY_REQUESTS, "throttled", "Rate Limit Hit", "Please wait, then retry your request")
         .with("retry-after", &seconds.to_string())
         .with("x-ratelimit-limit", "30")
         .with("x-ratelimit-remaining", "0")

@@ -4,14 +4,17 @@
 //! has passed. The list shows slots at once, as the provider's does; only what the gateway accepts lags.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
 use super::allowance::Allowance;
-use super::applications::Application;
+use super::application::Application;
 use super::changes::{Author, Changed, History};
-use super::options::{AccountSpec, Lag, Options};
+use super::dialect::Dialect;
+use super::lag::Lag;
+use super::notation::{date, millis, uuid};
+use super::options::{AccountSpec, Options};
 use super::signature::Signing;
 use crate::clock;
 
@@ -21,48 +24,6 @@ pub(super) const SLOTS: usize = 2;
 const REVOKED: usize = 64;
 /// What every account may spend, in euros: no load test runs dry by itself.
 const BALANCE: f64 = 1_000_000.0;
-
-/// Which answer to a wrong Basic header the SMS, Verify v1 and Number Insight endpoints give. Open question: the
-/// specification moved them to Basic without saying, and the gateway tests show neither.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LegacyBasic {
-    /// HTTP 200 and status 4 in the body.
-    #[default]
-    Status4,
-    /// HTTP 401 and a problem document.
-    Problem401,
-}
-
-/// Which 401 the numbers endpoints give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NumbersRefusal {
-    /// `error-code` and `error-code-label` (specification "numbers" 1.1.0).
-    #[default]
-    ErrorCode,
-    /// A problem document (the gateway tests of 2024).
-    Problem,
-}
-
-/// In which words a third secret is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SlotsRefusal {
-    /// `#add-excess-secret` (a fixture of the Python SDK).
-    #[default]
-    AddExcess,
-    /// `#maximum-secrets-allowed` (the specification of 2018, a fixture of the PHP SDK).
-    Maximum,
-}
-
-/// Which of two possible answers is given where the facts leave it open. A caller must survive both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Dialect {
-    /// A wrong Basic header on a legacy endpoint.
-    pub basic: LegacyBasic,
-    /// A wrong credential on a numbers endpoint.
-    pub numbers: NumbersRefusal,
-    /// A secret too many.
-    pub slots: SlotsRefusal,
-}
 
 /// One slot's secret.
 pub(super) struct Secret {
@@ -265,31 +226,6 @@ impl Account {
 
 fn secret(value: &str, born: Option<Instant>) -> Secret {
     Secret { id: uuid(), created_at: clock::wall(), value: value.to_owned(), accepted: 0, born, revoked: None }
-}
-
-/// A random id in the form of a UUID of version 4.
-pub(super) fn uuid() -> String {
-    let number = u128::from_le_bytes(clock::random()) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let mut text = format!("{number:032x}");
-    for at in [20, 16, 12, 8] {
-        text.insert(at, '-');
-    }
-    text
-}
-
-/// RFC 3339 in UTC with whole seconds and `Z`, as the provider writes `created_at`.
-pub(super) fn date(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
-}
-
-/// Milliseconds since 1970.
-pub(super) fn epoch_millis(at: SystemTime) -> u64 {
-    millis(at.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-/// Milliseconds, for documents.
-pub(super) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl World {

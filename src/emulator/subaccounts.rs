@@ -7,18 +7,19 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::allowance;
-use super::answer::{Done, Turn};
 use super::changes::{Author, Changed};
+use super::errors::problem;
+use super::notation::{date, uuid};
 use super::options::AccountSpec;
-use super::refusals::problem;
 use super::reply::Reply;
 use super::secrets_api::{meets_policy, no_such_key};
-use super::state::{Account, date, uuid};
+use super::state::Account;
+use super::throttle;
+use super::turn::{Done, Turn};
 
 /// `/accounts/{key}/subaccounts`.
 pub(super) fn collection(turn: &mut Turn<'_>) -> Done {
-    allowance::within(turn, list_or_create)
+    throttle::within(turn, list_or_create)
 }
 
 fn list_or_create(turn: &mut Turn<'_>) -> Done {
@@ -31,7 +32,7 @@ fn list_or_create(turn: &mut Turn<'_>) -> Done {
 
 /// `/accounts/{key}/subaccounts/{sub}`.
 pub(super) fn member(turn: &mut Turn<'_>) -> Done {
-    allowance::within(turn, show_or_change)
+    throttle::within(turn, show_or_change)
 }
 
 fn show_or_change(turn: &mut Turn<'_>) -> Done {

@@ -7,10 +7,11 @@ use std::fmt::Write;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Done, Turn};
 use super::call::Call;
+use super::notation::uuid;
 use super::reply::{Reply, escaped};
-use super::state::{Verification, VerificationState, uuid};
+use super::state::{Verification, VerificationState};
+use super::turn::{Done, Turn};
 
 /// The code of every emulated verification.
 pub(super) const CODE: &str = "1234";

@@ -5,10 +5,11 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::answer::{Done, Turn};
-use super::refusals::problem;
+use super::errors::problem;
+use super::notation::uuid;
 use super::reply::Reply;
-use super::state::{Verification, VerificationState, uuid};
+use super::state::{Verification, VerificationState};
+use super::turn::{Done, Turn};
 use super::verify::{CODE, PRICE};
 
 /// Starts a verification.
