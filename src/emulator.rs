@@ -33,7 +33,7 @@
 //! | `faults` | which fault meets which request |
 //! | `allowance` | how many management calls an hour has |
 //! | `record`, `changes` | requests seen, messages executed; credentials created and revoked, in order |
-//! | `control`, `control_http`, `control_bodies` | the handle for tests, and the same over HTTP under `/_emulator/` |
+//! | `handle`, `control_http`, `control_bodies` | the handle for tests, and the same over HTTP under `/_emulator/` |
 //! | `serve`, `outflow`, `wire` | connections, answers as they flow, the cable that can be cut |
 
 use std::io;
@@ -52,7 +52,6 @@ mod applications;
 mod auth;
 mod call;
 mod changes;
-mod control;
 mod control_bodies;
 mod control_http;
 mod dialect;
@@ -60,6 +59,7 @@ mod endpoints;
 mod errors;
 mod faults;
 mod generic;
+mod handle;
 mod insight;
 mod keys;
 mod lag;
@@ -87,9 +87,9 @@ mod verify_v2;
 mod wire;
 
 pub use changes::{Author, Change, Changed};
-pub use control::{Control, SecretNotCreated};
 pub use dialect::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
 pub use faults::{Break, Fault, MalformedFault, Rule, Shape, StandIn, Upload, When};
+pub use handle::{Control, SecretNotCreated};
 pub use lag::Lag;
 pub use options::{AccountSpec, ApplicationSpec, MalformedSpec, Options};
 pub use record::{Executions, Seen};

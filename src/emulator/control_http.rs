@@ -29,10 +29,10 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::changes::{Author, Change, Changed};
-use super::control::{Control, SecretNotCreated};
 use super::control_bodies::{
     AccountBody, AllowanceBody, ApplicationBody, ClockBody, DateBody, DialectBody, IdleBody, LagBody, RuleBody, SecretBody, SigningBody,
 };
+use super::handle::{Control, SecretNotCreated};
 use super::keys::PublicKey;
 use super::notation::date;
 use super::options::ApplicationSpec;

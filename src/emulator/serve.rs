@@ -24,10 +24,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer;
 use super::call::Call;
-use super::control::{Control, Shared};
 use super::control_http;
 use super::endpoints::{self, Found};
 use super::faults::{self, Break, Fault, MalformedFault, Shape, StandIn, Upload, When};
+use super::handle::{Control, Shared};
 use super::outflow::{self, Outflow};
 use super::record::Seen;
 use super::reply::Reply;
