@@ -211,6 +211,10 @@ impl Kind for KeyPairs {
         }
     }
 
+    fn can_do_without(_journal: &Journal, _doing: Doing) -> bool {
+        false
+    }
+
     fn dropped(member: String) -> Fact {
         Fact::Dropped { member }
     }

@@ -290,14 +290,15 @@ impl<K: Kind> Machine<K> {
         Next::Do(Effect::Report(end))
     }
 
-    /// Tries again with longer and longer waits, up to `give_up`.
+    /// Tries again with longer and longer waits, up to `give_up`; for ever what the state can do without.
     fn fail(&mut self, doing: Doing, cause: String, now: Instant) {
         if let Some(Over::Untold(end)) = self.over.take() {
             // A report of a halt that cannot be written must not hide the halt.
             self.over = Some(Over::Told(end));
             return;
         }
-        match self.tries.failed(doing, self.journal.plan.give_up, now) {
+        let give_up = if K::can_do_without(&self.journal, doing) { Duration::MAX } else { self.journal.plan.give_up };
+        match self.tries.failed(doing, give_up, now) {
             Failed::TooLong => self.over = Some(Over::Untold(End::Parked(Parked::Failing { doing, cause }))),
             Failed::Again => {}
         }

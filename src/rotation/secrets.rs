@@ -28,7 +28,7 @@ use crate::vonage::probe::PROVING;
 use fact::Fact;
 use halt::{Ending, Stuck, Unapproved};
 use state::State;
-use task::Task;
+use task::{Mode, Task};
 
 pub mod abort;
 pub mod change;
@@ -237,6 +237,12 @@ impl Kind for Secrets {
             Call::Create { .. } => Doing::Create,
             Call::Revoke { .. } => Doing::Revoke,
         }
+    }
+
+    /// After a leak, sidecars that cannot be found or asked do not keep the old secret alive beyond the deadline.
+    fn can_do_without(journal: &Journal, doing: Doing) -> bool {
+        let asks = matches!(doing, Doing::Look | Doing::AskMembers);
+        matches!((&journal.state, &journal.plan.task.mode), (State::Converge(_), Mode::Emergency(_)) if asks)
     }
 
     fn dropped(member: String) -> Fact {

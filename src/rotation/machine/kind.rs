@@ -9,6 +9,7 @@ use super::{Move, Seen, View};
 use crate::rotation::Value;
 use crate::rotation::effect::Doing;
 use crate::rotation::halt::{Amiss, Credential, Halt};
+use crate::rotation::journal::Journal;
 use crate::rotation::report;
 use crate::secret::Revision;
 use crate::vonage::hosts::Host;
@@ -67,6 +68,9 @@ pub trait Kind: Part + PartialEq + Eq {
 
     /// What a call is.
     fn doing(call: &Self::Call) -> Doing;
+
+    /// Whether the state that the rotation is in comes to an end of its own, also when this keeps failing.
+    fn can_do_without(journal: &Journal<Self>, doing: Doing) -> bool;
 
     /// A sidecar that is gone does not count any more.
     fn dropped(member: String) -> Self::Fact;

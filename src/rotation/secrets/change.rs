@@ -16,6 +16,9 @@ use crate::rotation::halt::Amiss;
 use crate::rotation::machine::{Rest, Verdict, milliseconds};
 use crate::secret::{ApiSecret, Revision, SecretId};
 
+/// How long a run that comes after the deadline tries to look at the sidecars.
+const LATE_LOOK: Duration = Duration::from_secs(5);
+
 /// Where a change begins: what no sidecar has needs no leave of theirs.
 pub(super) fn begin(change: Change) -> State {
     match change.goes {
@@ -55,6 +58,8 @@ pub(super) fn converge(view: &View<'_>, change: &Change) -> Need<Move> {
     };
     match (gate(view, change, Soak::No), deadline(view)) {
         (Ok(members), _) => Ok(next(vec![Fact::Converged { members }])),
+        // A run that comes late looks once all the same: whoever has followed is not left behind.
+        (Err(Move::Do(look @ Effect::Look { .. })), Some(_)) if has_time(view) && view.waited() < LATE_LOOK => Ok(Move::Do(look)),
         (Err(_), Some(left)) if left.is_zero() => Ok(next(vec![Fact::LeftBehind { members: behind(view, change) }])),
         // After a leak nothing but the deadline ends the waiting.
         (Err(Move::Over(end)), Some(left)) => Ok(Move::Rest(Rest { span: view.journal.plan.poll.min(left), on: end.waits_for() })),
@@ -192,12 +197,17 @@ fn question(change: &Change, soak: Soak, span: Duration) -> Question<'_> {
     Question { revision: &change.revision, stays: &change.stays.id, must: Must::Accept, goes }
 }
 
-/// After a leak: what is left of the time that sidecars have to follow.
+/// After a leak: what is left of the time that sidecars have to follow. It runs from the deploy, whoever deployed.
 fn deadline(view: &View<'_>) -> Option<Duration> {
-    match &view.journal.plan.task.mode {
-        Mode::Emergency(emergency) => Some(emergency.deadline.saturating_sub(view.waited())),
-        Mode::Rotate | Mode::Drill => None,
-    }
+    let Mode::Emergency(emergency) = &view.journal.plan.task.mode else { return None };
+    let deployed = view.journal.trail.iter().rev().find(|entry| matches!(entry.fact, Fact::Deployed { .. }));
+    let by_date = deployed.and_then(|entry| view.now.date.duration_since(entry.at).ok()).unwrap_or_default();
+    Some(emergency.deadline.saturating_sub(view.waited().max(by_date)))
+}
+
+/// Whether sidecars have any time to follow.
+fn has_time(view: &View<'_>) -> bool {
+    matches!(&view.journal.plan.task.mode, Mode::Emergency(emergency) if !emergency.deadline.is_zero())
 }
 
 fn behind(view: &View<'_>, change: &Change) -> Vec<String> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::task::{Approve, Mode};
+use super::task::{Approve, Emergency, Mode};
 use super::*;
 use crate::rotation::evidence::{self, Held, Listing, Look, Sighting, Trust};
 use crate::rotation::halt::Parked;
@@ -73,7 +73,7 @@ impl Calm {
         loop {
             match self.machine.next(self.now, &mut self.chance) {
                 Next::End(end) => return end,
-                Next::Wait(until) => self.now.instant = until,
+                Next::Wait(until) => self.passes(until - self.now.instant),
                 Next::Do(effect) => {
                     let step = (self.machine.journal().state.word(), effect.doing());
                     if !self.did.contains(&step) {
@@ -84,6 +84,10 @@ impl Calm {
                 }
             }
         }
+    }
+
+    fn passes(&mut self, span: Duration) {
+        self.now = Now { instant: self.now.instant + span, date: self.now.date + span };
     }
 
     fn well(&mut self, effect: &Effect) -> Outcome {
@@ -177,6 +181,62 @@ fn the_way_from_the_first_step_to_the_last() {
     assert!(calm.file.items.len() == 1 && calm.file.items[0].value.equals(b"NewValue1"));
     assert_eq!(calm.machine.journal().memory.made, [id("new")]);
     assert!(calm.machine.journal().memory.latest.as_ref().unwrap().value.equals(b"NewValue1"), "kept after the end");
+}
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+fn after_a_leak() -> Calm {
+    Calm::new(Mode::Emergency(Emergency { leaked: Some(id("old")), deadline: DEADLINE }))
+}
+
+fn left_behind(machine: &Machine) -> Option<&[String]> {
+    machine.journal().trail.iter().find_map(|entry| match &entry.fact {
+        Fact::LeftBehind { members } => Some(members.as_slice()),
+        _ => None,
+    })
+}
+
+#[test]
+fn after_a_leak_sidecars_that_cannot_be_found_do_not_keep_the_secret_alive_beyond_the_deadline() {
+    let mut calm = after_a_leak();
+    let begun = calm.now.instant;
+    let end = calm.run(|calm, effect| match effect {
+        Effect::Look { .. } => Outcome::Failed("the name cannot be looked up".to_owned()),
+        other => calm.well(other),
+    });
+    assert_eq!((end, calm.listed.len()), (End::Ended(Ending::Done), 1));
+    assert_eq!(left_behind(&calm.machine), Some(Vec::new().as_slice()), "nobody knows who followed");
+    assert!(calm.now.instant - begun < DEADLINE + Duration::from_secs(30));
+}
+
+#[test]
+fn after_a_leak_a_run_that_is_resumed_has_what_is_left_of_the_deadline_and_looks_once_more() {
+    for (down, follows) in [(30, false), (600, false), (600, true)] {
+        let mut calm = after_a_leak();
+        let behind = |calm: &Calm| Outcome::Seen(vec![Sighting { answer: evidence::Answer::Refuses, ..calm.sighting() }]);
+        let mut looks = 0;
+        let stopped = calm.run(|calm, effect| match effect {
+            Effect::Look { .. } => {
+                looks += 1;
+                behind(calm)
+            }
+            // The process dies here.
+            Effect::ReadFile if looks == 3 => Outcome::Failed("dead".to_owned()),
+            other => calm.well(other),
+        });
+        assert!(matches!(stopped, End::Parked(_)), "{stopped}");
+        let died = calm.now.instant;
+        calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
+        calm.passes(Duration::from_secs(down));
+        calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
+        let end = calm.run(|calm, effect| match effect {
+            Effect::Look { .. } if !follows => behind(calm),
+            other => calm.well(other),
+        });
+        assert_eq!((end, calm.listed.len()), (End::Ended(Ending::Done), 1));
+        assert_eq!(left_behind(&calm.machine).is_none(), follows, "{down} s");
+        assert!(calm.now.instant - died < DEADLINE.max(Duration::from_secs(down)) + Duration::from_secs(30), "{down} s");
+    }
 }
 
 #[test]

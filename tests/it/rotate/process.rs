@@ -56,8 +56,10 @@ const EVERYWHERE: [&str; 16] = [
     "\"step\":\"report\"",
 ];
 
-fn when(number: usize, luck: &mut u64) -> When {
-    match (EVERYWHERE.get(number), next(luck) % 3) {
+/// The one after so many kills. Who ended too soon, since the one before had come further than it had said, is followed by
+/// another that is to be killed at the same place.
+fn when(kills: usize, luck: &mut u64) -> When {
+    match (EVERYWHERE.get(kills), next(luck) % 3) {
         (Some(words), _) => When::Says(words),
         (None, 0) => When::Moment(u64::try_from(next(luck) % 900).unwrap()),
         (None, _) => When::Events(1 + next(luck) % DEEPEST),
@@ -68,8 +70,8 @@ fn when(number: usize, luck: &mut u64) -> When {
 async fn killed(host: &Host, when: When) -> bool {
     let process = host.home.start(&["rotate", "--account", KEY, "--json"]);
     match when {
-        When::Says(words) => drop(process.prints(words).await),
-        When::Events(count) => process.prints_lines(count).await,
+        When::Says(words) => process.prints_words_or_ends(words).await,
+        When::Events(count) => process.prints_lines_or_ends(count).await,
         When::Moment(milliseconds) => drop(tokio::time::timeout(Duration::from_millis(milliseconds), process.ends()).await),
     }
     if process.runs() {
@@ -86,7 +88,7 @@ async fn a_rotator_that_is_killed_at_any_moment_is_finished_by_the_next_one_and_
     let load = Load::through(&host.sidecar, 2);
     let (mut luck, mut dead, mut ended) = (0x5eed_u64, 0, 0);
     while dead < kills() {
-        if killed(&host, when(dead + ended, &mut luck)).await {
+        if killed(&host, when(dead, &mut luck)).await {
             dead += 1;
         } else {
             ended += 1;

@@ -51,7 +51,7 @@ pub fn set_up(world: &mut World, luck: &mut Luck) -> (Vec<SecretId>, Mode) {
     let leaked = luck.of(&[None, Some(a.id.clone())]);
     let deadline = luck.of(&[Duration::ZERO, Duration::from_secs(120)]);
     let emergency = Mode::Emergency(Emergency { leaked, deadline });
-    let mode = if luck.percent(85) { Mode::Rotate } else { luck.of(&[Mode::Drill, emergency]) };
+    let mode = if luck.percent(80) { Mode::Rotate } else { luck.of(&[Mode::Drill, emergency.clone(), emergency]) };
     let made = world.secrets.iter().filter(|secret| secret.maker == Maker::Tool).map(|secret| secret.id.clone()).collect();
     (made, mode)
 }
@@ -66,7 +66,7 @@ pub fn plan(mode: Mode, luck: &mut Luck) -> Plan {
             soak: luck.of(&[Duration::from_secs(5), Duration::from_secs(30)]),
             revoke_lag: Duration::from_secs(120),
         },
-        fleet: Fleet::Watched { expect: 1 },
+        fleet: if luck.percent(8) { Fleet::Unwatched } else { Fleet::Watched { expect: 1 } },
         prove_times: PROOF.0,
         prove_for: PROOF.1,
         overlap: OLDEST,

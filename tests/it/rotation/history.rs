@@ -58,6 +58,8 @@ pub struct History {
     /// Somebody else revoked what was in use, or wrote an old file over ours: who is cut off then is not our doing.
     pub(super) harmed: bool,
     meddle_at: Vec<Instant>,
+    /// How long processes were down, together.
+    pub(super) stood_still: Duration,
     steps: u32,
     saves: u32,
     crashes: u32,
@@ -119,6 +121,7 @@ impl History {
             restless,
             harmed: false,
             meddle_at,
+            stood_still: Duration::ZERO,
             steps: 0,
             saves: 0,
             crashes: 0,
@@ -253,6 +256,7 @@ impl History {
 
     /// Another process takes what is on the disk.
     fn start_again(&mut self, which: usize, down: Duration) {
+        self.stood_still += down;
         let at = self.world.now + down;
         let date = self.world.date(self.base) + down;
         let now = Now { instant: at, date };

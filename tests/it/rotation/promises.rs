@@ -7,6 +7,7 @@ use vonage_sidecar::credentials::Keep;
 use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::evidence::Listing;
 use vonage_sidecar::rotation::machine::State as _;
+use vonage_sidecar::rotation::plan::Fleet;
 use vonage_sidecar::rotation::secrets::fact::Fact;
 use vonage_sidecar::rotation::secrets::halt::{Ending, Stuck};
 use vonage_sidecar::rotation::secrets::state::{Goes, State};
@@ -21,6 +22,8 @@ use super::world::{Maker, Secret};
 
 /// What happens so shortly before a revoke cannot be known.
 const MOMENT: Duration = Duration::from_secs(5);
+/// A deadline is noticed no later than so long after it: the longest rest, and what is done before and after it.
+const LATE: Duration = Duration::from_secs(30);
 
 /// What a machine was shown: it may act on it, and must not forget it.
 #[derive(Default)]
@@ -143,16 +146,30 @@ impl History {
         let unapproved =
             journal.plan.task.approve == Approve::First && secret.maker == Maker::Owner && !journal.memory.approved.contains(id);
         assert!(!unapproved || emergency.is_some(), "an owner's secret is revoked without leave");
-        if emergency.is_none() {
+        if let Some(emergency) = emergency {
+            self.check_in_time(which, emergency.deadline);
+        } else if self.is_watched() {
             assert!(self.is_quiet(which, &secret.value), "a secret in use is revoked");
             self.check_converged(which);
+        }
+    }
+
+    /// The deadline runs from the deploy, whatever stops the process meanwhile.
+    fn check_in_time(&self, which: usize, deadline: Duration) {
+        let trail = &self.rotators[which].machine.journal().trail;
+        let Some(deployed) = trail.iter().rev().find(|entry| matches!(entry.fact, Fact::Deployed { .. })) else { return };
+        let left_behind = trail.iter().rev().find(|entry| matches!(entry.fact, Fact::LeftBehind { .. }));
+        if let Some(passed) = left_behind.filter(|entry| entry.at >= deployed.at) {
+            let took = passed.at.duration_since(deployed.at).unwrap();
+            assert!(took >= deadline, "sidecars had {took:?} instead of {deadline:?}");
+            assert!(took <= deadline + self.stood_still + LATE, "the deadline of {deadline:?} passed after {took:?}");
         }
     }
 
     /// From here there is no way back, so nobody uses what goes.
     pub(super) fn check_entered(&self, which: usize) {
         let State::Revoke(change) = &self.rotators[which].machine.journal().state else { return };
-        if let (Goes::Used(item), false) = (&change.goes, self.hasty() || self.harmed) {
+        if let (Goes::Used(item), true) = (&change.goes, self.is_watched() && !self.hasty() && !self.harmed) {
             assert!(self.is_quiet(which, &item.value), "a revoke begins while the secret is in use");
         }
     }
@@ -181,19 +198,30 @@ impl History {
         matches!(self.rotators[0].start.plan.task.mode, Mode::Emergency(_))
     }
 
+    /// Whether sidecars are asked at all.
+    fn is_watched(&self) -> bool {
+        self.rotators[0].start.plan.fleet != Fleet::Unwatched
+    }
+
     /// No sidecar that serves and is listed is without a secret that every host accepts.
     pub(super) fn check_served(&self) {
-        if self.harmed || self.hasty() {
+        if self.harmed {
             return;
         }
         let known = |name: &String| self.rotators.iter().any(|one| one.shown.known.contains(name));
         for sidecar in &self.sidecars {
             // What is further behind than a starting one may be counts once it was seen.
-            if sidecar.is_too_far_behind() && !known(&sidecar.name) {
-                continue;
+            let counts = known(&sidecar.name) || !(self.hasty() || sidecar.is_too_far_behind());
+            if counts && !(self.hasty() && self.is_left_behind(&sidecar.name)) {
+                assert!(!sidecar.is_cut_off(&self.world), "{} has no valid secret", sidecar.name);
             }
-            assert!(!sidecar.is_cut_off(&self.world), "{} has no valid secret", sidecar.name);
         }
+    }
+
+    /// Whether the journal names it as one that had not followed when the deadline of an emergency passed.
+    fn is_left_behind(&self, name: &String) -> bool {
+        let mut trails = self.rotators.iter().flat_map(|one| &one.machine.journal().trail);
+        trails.any(|entry| matches!(&entry.fact, Fact::LeftBehind { members } if members.contains(name)))
     }
 
     /// After a good end nobody's secret is left behind, and the file has what the account has.

@@ -193,12 +193,20 @@ impl Process {
     }
 
     /// Waits until it has printed so many lines, or has ended.
-    pub async fn prints_lines(&self, count: usize) {
+    pub async fn prints_lines_or_ends(&self, count: usize) {
+        self.prints_or_ends(|bytes| bytes.split(|byte| *byte == b'\n').count() > count).await;
+    }
+
+    /// Waits until it has printed this, or has ended.
+    pub async fn prints_words_or_ends(&self, words: &str) {
+        self.prints_or_ends(|bytes| String::from_utf8_lossy(bytes).contains(words)).await;
+    }
+
+    async fn prints_or_ends(&self, is_printed: impl FnMut(&Vec<u8>) -> bool) {
         let (mut out, mut ended) = (self.out.clone(), self.ended.clone());
-        let lines = |bytes: &Vec<u8>| bytes.split(|byte| *byte == b'\n').count() > count;
         let either = async {
             tokio::select! {
-                _printed = out.wait_for(lines) => {}
+                _printed = out.wait_for(is_printed) => {}
                 _over = ended.wait_for(Option::is_some) => {}
             }
         };
