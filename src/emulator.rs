@@ -45,7 +45,7 @@ mod server;
 mod setup;
 mod world;
 
-use server::serve::Listening;
+use server::listen::Listening;
 
 pub use checks::lag::Lag;
 pub use checks::signature::{MalformedMethod, SignatureMethod};

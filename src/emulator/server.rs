@@ -2,10 +2,12 @@
 //!
 //! | file | duty |
 //! |---|---|
-//! | `serve` | connections, and the way of a request |
+//! | `listen` | connections |
+//! | `respond` | the way of a request |
 //! | `outflow` | an answer as it flows: whole, in pieces, slowly, or broken off |
 //! | `wire` | the cable under HTTP, which can be cut |
 
+pub(super) mod listen;
 mod outflow;
-pub(super) mod serve;
+mod respond;
 mod wire;
