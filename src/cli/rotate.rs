@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
 use crate::rotation::keypair::task::Window;
-use crate::rotation::machine::{Kind, State as _};
+use crate::rotation::machine::Kind;
 use crate::rotation::notify::Notifier;
 use crate::rotation::place;
 use crate::rotation::runner::all::{Came, Pace};
@@ -76,7 +76,7 @@ struct Moment {
 #[derive(Debug, clap::Args)]
 struct Leak {
     /// A secret is known to others: one proof, and the old one is revoked at the deadline, whoever has not followed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "abort")]
     emergency: bool,
     /// The id of the secret that is known to others [default: any may be]
     #[arg(long, value_name = "ID", value_parser = id, requires = "emergency")]
@@ -167,7 +167,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         }
         let orders = orders(arguments, &rotator)?;
         if arguments.way.dry_run {
-            return previewed(&rotator, &orders).await;
+            return previewed(&rotator, &orders, &teller(arguments.json)).await;
         }
         let came = rotator
             .rotate_all(orders, Pace::SideBySide, &teller(arguments.json))
@@ -273,8 +273,9 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
     }
     let order = KeyOrder { application: application.clone(), want: way.want(), window, terms };
     if way.dry_run {
-        let preview = rotator.preview_keys(&order).await.map_err(|error| not_run("nothing was looked at", &error))?;
-        return shown(&application.to_string(), &preview);
+        let tell = teller(arguments.json);
+        let preview = rotator.preview_keys(&order, &tell).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        return foreseen(&format!("the rotation of the key pair of {application} would not go on"), &preview);
     }
     let what = format!("the rotation of the key pair of {application} is not done");
     match rotator.rotate_keys(&order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
@@ -302,30 +303,20 @@ pub(super) fn teller(json: bool) -> Tell {
     })
 }
 
-async fn previewed(rotator: &Rotator, orders: &[Order]) -> Outcome {
-    let mut exit = Exit::Done;
+async fn previewed(rotator: &Rotator, orders: &[Order], tell: &Tell) -> Outcome {
+    let mut came = Ok(Exit::Done);
     for order in orders {
-        let preview = rotator.preview(order).await.map_err(|error| not_run("nothing was looked at", &error))?;
-        if shown(&order.account.to_string(), &preview)? == Exit::No {
-            exit = Exit::No;
-        }
+        let preview = rotator.preview(order, tell).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        let one = foreseen(&format!("the rotation of {} would not go on", order.account), &preview);
+        came = came.and(one);
     }
-    Ok(exit)
+    came
 }
 
-fn shown<K: Kind>(whose: &str, preview: &Preview<K>) -> Outcome {
+fn foreseen<K: Kind>(what: &str, preview: &Preview<K>) -> Outcome {
     match preview {
-        Preview::Would(journal) => {
-            for entry in &journal.trail {
-                report::data(&format!("{whose} {}\n", entry.fact))?;
-            }
-            report::data(&format!("{whose} would go on with: {}; nothing was changed\n", journal.state.word()))?;
-            Ok(Exit::Done)
-        }
-        Preview::End(end) => {
-            report::data(&format!("{whose} {end}\n"))?;
-            Ok(Exit::No)
-        }
+        Preview::Would => Ok(Exit::Done),
+        Preview::End(end) => Err(ended(what, end)),
     }
 }
 
@@ -374,6 +365,7 @@ pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
         NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
         NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
         NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
+        NotRun::Underway(_) => failure.ending_with(Exit::No).hint("finish it with `rotate`, or go back with `rotate --abort`"),
         NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
         NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
         NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{Journal, Unusable};
 use crate::files::{self, Failure, FileError, Lock};
 use crate::rotation::machine::Kind;
-use crate::rotation::secrets;
+use crate::rotation::{keypair, secrets};
 use crate::secret::{ApiKey, ApplicationId};
 
 /// The longest journal: some hundred entries are far below it.
@@ -77,6 +77,11 @@ impl Disk {
     /// What is kept of an account in a directory, without a lock: for looking alone.
     pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<secrets::Journal>, DiskError> {
         read(&directory.join(format!("{account}.json")))
+    }
+
+    /// The same of an application.
+    pub fn peek_of_application(directory: &Path, application: &ApplicationId) -> Result<Option<keypair::Journal>, DiskError> {
+        read(&directory.join(format!("application.{application}.json")))
     }
 
     /// Keeps it, for good.

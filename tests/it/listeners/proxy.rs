@@ -110,7 +110,7 @@ async fn hosts_of_others_are_refused_with_a_remedy_unless_they_are_listed() {
 /// The address that this machine has towards others; loopback where there are none. Nothing is sent.
 fn own_address() -> IpAddr {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    socket.connect("192.0.2.1:9").map_or(Ipv4Addr::LOCALHOST.into(), |()| socket.local_addr().unwrap().ip())
+    socket.connect("192.0.2.1:9").map_or_else(|_no_way| Ipv4Addr::LOCALHOST.into(), |()| socket.local_addr().unwrap().ip())
 }
 
 #[tokio::test]
