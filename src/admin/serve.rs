@@ -145,7 +145,10 @@ async fn perform(call: Call, shared: &Shared) -> Answer {
         Call::Status => json(StatusCode::OK, &backend.status(clock::now())),
         Call::Reload => json(StatusCode::OK, &backend.operations.reload().await),
         Call::Prove(whose) => match shared.proofs.try_acquire() {
-            Ok(_permit) => json(StatusCode::OK, &Proofs { schema: SCHEMA, proofs: backend.operations.prove(whose).await }),
+            Ok(_permit) => match backend.operations.prove(whose).await {
+                Some(proofs) => json(StatusCode::OK, &Proofs { schema: SCHEMA, proofs }),
+                None => deny(NOT_HELD),
+            },
             Err(_) => deny(BUSY),
         },
         Call::Quit => {
@@ -155,6 +158,14 @@ async fn perform(call: Call, shared: &Shared) -> Answer {
         }
     }
 }
+
+const NOT_HELD: Denied = Denied {
+    status: StatusCode::NOT_FOUND,
+    code: "not_held",
+    detail: "the credentials file holds no such account or application",
+    remedy: "see accounts and applications in /status",
+    header: None,
+};
 
 const BUSY: Denied = Denied {
     status: StatusCode::SERVICE_UNAVAILABLE,
