@@ -65,10 +65,10 @@ struct Way {
 #[group(multiple = false)]
 struct Moment {
     /// With --application: at once
-    #[arg(long, requires = "application")]
+    #[arg(long)]
     now: bool,
     /// With --application: between these times of the day in UTC
-    #[arg(long, value_name = "HH:MM-HH:MM", requires = "application")]
+    #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
 }
 
@@ -97,7 +97,7 @@ struct Which {
     #[arg(long)]
     all: bool,
     /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
-    #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency", "leaked", "revoke_first"])]
     if_due: bool,
     /// The id of an application: its key pair is replaced; needs --now or --window
     #[arg(long, value_name = "ID", value_parser = application)]
@@ -154,8 +154,27 @@ fn id(text: &str) -> Result<SecretId, Malformed> {
     SecretId::parse(text)
 }
 
+/// What does not go together with what is rotated. `requires` of clap cannot say it: whatever is in one exclusive group
+/// with an argument that is there, it takes as not required.
+fn fit_together(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { which, moment, leak, approve, .. } = arguments;
+    match which.application {
+        None if moment.now || moment.window.is_some() => {
+            Err(Failure::could_not_run("--now and --window say when the public key of an application may be replaced")
+                .because("this is about secrets of accounts, which are replaced at any time")
+                .hint("leave it out, or name a key pair: --application ID; the window of a [[rotation.policy]] is for --if-due"))
+        }
+        Some(_) if leak.emergency || approve.is_some() => {
+            Err(Failure::could_not_run("--emergency and --approve are for secrets, not for key pairs")
+                .hint("leave it out, or name an account: --account KEY; the key pair of an application is replaced at once with --now"))
+        }
+        None | Some(_) => Ok(()),
+    }
+}
+
 /// Rotates.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
+    fit_together(arguments)?;
     operator::operate(&arguments.files, async |operator| {
         let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
         let rotator = rotator(operator)?;
@@ -253,10 +272,7 @@ fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
 
 /// Rotates the key pair of an application.
 async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rotator) -> Outcome {
-    let Arguments { leak, approve, way, .. } = arguments;
-    if leak.emergency || approve.is_some() {
-        return Err(Failure::could_not_run("--emergency and --approve are for secrets, not for key pairs"));
-    }
+    let way = &arguments.way;
     let nothing_ends = way.abort || way.dry_run;
     let window = match (&arguments.moment, nothing_ends) {
         (Moment { now: true, .. }, _) | (Moment { now: false, window: None }, true) => Window::Now,
