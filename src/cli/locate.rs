@@ -21,7 +21,7 @@ const LONGEST: usize = 1 << 20;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Location {
     /// The settings [default: ./sidecar.toml, then /etc/vonage-sidecar/sidecar.toml, then none]
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CONFIG", global = true)]
     config: Option<OsString>,
 }
 
@@ -31,7 +31,7 @@ pub struct Given {
     #[command(flatten)]
     location: Location,
     /// The credentials file, in place of the one that the settings name
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
+    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS", global = true)]
     credentials: Option<PathBuf>,
 }
 

@@ -23,13 +23,13 @@ use crate::vonage::management::{Denied, Listed, Secrets};
 /// Between two proofs.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Where the files are.
+/// Where the files are. A command that has commands of its own takes them before and after the name of one.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Files {
     #[command(flatten)]
     given: Given,
     /// Where staged values and reports are, in place of the directory that the settings name
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     state_dir: Option<PathBuf>,
 }
 

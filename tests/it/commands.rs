@@ -1,5 +1,6 @@
 //! `check` and `explain` as people and scripts use them: what they say, where they say it, and how they end.
 
+mod files; // where they look
 mod listeners; // the same about listeners
 mod places; // and about where a rotation would write
 

@@ -39,8 +39,6 @@ pub(super) struct Arguments {
     /// For spreadsheets: one line a secret
     #[arg(long, conflicts_with = "history")]
     csv: bool,
-    #[command(flatten)]
-    files: Files,
 }
 
 /// An account with what is wrong about it.
@@ -68,8 +66,8 @@ struct Account {
     breaches: Vec<String>,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Outcome {
-    let (audited, history) = operator::operate(&arguments.files, async |operator| {
+pub(super) fn execute(arguments: &Arguments, files: &Files) -> Outcome {
+    let (audited, history) = operator::operate(files, async |operator| {
         let history = arguments.history.map(|span| history(&operator.settings.rotation.state_dir, span)).transpose()?;
         let policies = policies(&operator, arguments);
         Ok((audit(&operator, arguments, &policies).await?, history))
