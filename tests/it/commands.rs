@@ -4,9 +4,11 @@ mod files; // where they look
 mod listeners; // the same about listeners
 mod places; // and about where a rotation would write
 
-use vonage_sidecar::emulator::{ApplicationSpec, Options};
+use http::Method;
+use vonage_sidecar::emulator::{AccountSpec, ApplicationSpec, Options};
 use vonage_sidecar::jwt::generate::Generated;
 
+use crate::support::caller::{self, Caller};
 use crate::support::process::{Ended, Home, instead_of_vonage, vonage};
 
 /// A file with one account.
@@ -239,6 +241,36 @@ async fn what_takes_a_token_what_is_unknown_and_a_foreign_host_are_explained() {
     assert_eq!(unknown.code, Some(0));
     says(&unknown, &["endpoint        unknown\n", "upstream        https://api.nexmo.com\n", "repeated        never"]);
     let foreign = home.run(&["explain", "GET", "/sms/json", "--host", "evil.example"]).await;
+/// What the sidecar does with a key that the request names is what is explained of it.
+#[tokio::test]
+async fn a_call_that_names_a_key_is_explained_as_it_is_served() {
+    let two = GOOD.to_owned() + "[[account]]\napi_key = \"other567\"\nsecrets = [\"Other1Secret\"]\n";
+    let options = Options {
+        accounts: vec![AccountSpec::new("abcd1234", &["NewSecret2"]), AccountSpec::new("other567", &["Other1Secret"])],
+        ..Options::default()
+    };
+    let emulator = vonage(options).await;
+    let home = home(None, Some(&two));
+    let sidecar = home.sidecar(emulator.address(), "").await;
+    for (path, code, words) in [
+        ("/account/get-balance?api_key=nobody12", "key_unknown", "denied          403 key_unknown: "),
+        ("/account/get-balance?api_key=abcd1234&api_key=other567", "keys_differ", "denied          400 keys_differ: "),
+        ("/account/get-balance?api_key=other567", "", "credential      key and secret (Basic) of account other567, secrets[0] first\n"),
+        ("/account/get-balance", "", "credential      key and secret (Basic) of account abcd1234, id-2 first\n"),
+    ] {
+        let explained = home.run(&["explain", "GET", path]).await;
+        let mut call = caller::request(Method::GET, path, "", bytes::Bytes::new());
+        call.headers_mut().remove("authorization");
+        let called = Caller::new(sidecar.data[0]).send(call).await.unwrap();
+        assert_eq!((explained.code, called.code()), (Some(i32::from(!code.is_empty())), code), "{path}: {}", explained.out);
+        says(&explained, &[words]);
+    }
+    let other = home.run(&["explain", "GET", "/account/get-balance?api_key=other567"]).await;
+    says(&other, &["account         other567, which the request names\n"]);
+    says(&home.run(&["explain", "GET", "/account/get-balance"]).await, &["second attempt  yes, with the other secret"]);
+    says(&other, &["second attempt  no, no other secret is held, unless a newer file brings one in time\n"]);
+}
+
     assert_eq!(foreign.code, Some(1));
     says(&foreign, &["denied          421 host_foreign: ", "allowed_hosts"]);
     let region = home.run(&["explain", "POST", "/v1/messages", "--host", "api-eu.localhost:8787"]).await;
