@@ -155,6 +155,31 @@ async fn online_every_private_key_is_tried_by_a_token_that_it_signs() {
 }
 
 #[tokio::test]
+async fn online_a_signature_secret_is_told_as_not_tried_with_the_reason_and_is_no_failure() {
+    let emulator = vonage(Options::with_account("abcd1234", &["NewSecret2", "OldSecret1"])).await;
+    let signing = format!("{GOOD}signature_secrets = [\"SignatureSecret1\", \"SignatureSecret2\"]\n");
+    let home = home(Some(&instead_of_vonage(emulator.address())), Some(&signing));
+    let ended = home.run(&["check", "--online"]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    for place in [0, 1] {
+        let line = ended.out.lines().find(|line| line.contains(&format!("signature_secrets[{place}]"))).unwrap();
+        assert!(
+            line.starts_with("abcd1234  ") && line.contains(" not tried ") && line.ends_with("no free call takes a signature"),
+            "{line}"
+        );
+    }
+    let told = document(&home.run(&["check", "--online", "--json"]).await);
+    let rows = told["proofs"].as_array().unwrap();
+    let signatures: Vec<_> = rows.iter().filter(|row| row["secret"].as_str().unwrap().starts_with("signature_secrets[")).collect();
+    assert_eq!(signatures.len(), 2, "{rows:?}");
+    for row in signatures {
+        assert_eq!((row["result"].as_str(), row["host"].is_null()), (Some("not_tried"), true));
+        assert_eq!(row["detail"], "no free call takes a signature");
+    }
+    assert!(!ended.out.contains("SignatureSecret"), "{}", ended.out);
+}
+
+#[tokio::test]
 async fn online_a_provider_that_cannot_be_reached_is_not_a_refusal() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = home(Some(&instead_of_vonage(closed)), Some(GOOD));
@@ -216,31 +241,6 @@ async fn applications_keys_and_what_is_wrong_with_them_are_told() {
     says(&unnamed, &["denied          400 application_not_named: "]);
 }
 
-#[tokio::test]
-async fn a_management_call_is_denied_whatever_its_spelling() {
-    let home = home(None, None);
-    for path in [
-        "/accounts/abcd1234/secrets",
-        "//ACCOUNTS/./abcd1234/secrets/",
-        "/sms/%2e%2e/accounts%2Fabcd1234%2Fsecrets",
-        "/x/..;/accounts/a/secrets",
-    ] {
-        let ended = home.run(&["explain", "GET", path]).await;
-        assert_eq!(ended.code, Some(1), "{path}");
-        says(&ended, &["denied          403 management_plane: ", "or open it with allow = [\"secrets\"] at this listener"]);
-    }
-    home.write("sidecar.toml", "[[listen]]\nallow = [\"secrets\"]\n");
-    assert_eq!(home.run(&["explain", "GET", "/accounts/abcd1234/secrets"]).await.code, Some(0));
-    assert_eq!(home.run(&["explain", "GET", "/accounts/abcd1234/subaccounts"]).await.code, Some(1));
-}
-
-#[tokio::test]
-async fn what_takes_a_token_what_is_unknown_and_a_foreign_host_are_explained() {
-    let home = home(None, None);
-    let unknown = home.run(&["explain", "GET", "/no/such/path"]).await;
-    assert_eq!(unknown.code, Some(0));
-    says(&unknown, &["endpoint        unknown\n", "upstream        https://api.nexmo.com\n", "repeated        never"]);
-    let foreign = home.run(&["explain", "GET", "/sms/json", "--host", "evil.example"]).await;
 /// What the sidecar does with a key that the request names is what is explained of it.
 #[tokio::test]
 async fn a_call_that_names_a_key_is_explained_as_it_is_served() {
@@ -271,6 +271,31 @@ async fn a_call_that_names_a_key_is_explained_as_it_is_served() {
     says(&other, &["second attempt  no, no other secret is held, unless a newer file brings one in time\n"]);
 }
 
+#[tokio::test]
+async fn a_management_call_is_denied_whatever_its_spelling() {
+    let home = home(None, None);
+    for path in [
+        "/accounts/abcd1234/secrets",
+        "//ACCOUNTS/./abcd1234/secrets/",
+        "/sms/%2e%2e/accounts%2Fabcd1234%2Fsecrets",
+        "/x/..;/accounts/a/secrets",
+    ] {
+        let ended = home.run(&["explain", "GET", path]).await;
+        assert_eq!(ended.code, Some(1), "{path}");
+        says(&ended, &["denied          403 management_plane: ", "or open it with allow = [\"secrets\"] at this listener"]);
+    }
+    home.write("sidecar.toml", "[[listen]]\nallow = [\"secrets\"]\n");
+    assert_eq!(home.run(&["explain", "GET", "/accounts/abcd1234/secrets"]).await.code, Some(0));
+    assert_eq!(home.run(&["explain", "GET", "/accounts/abcd1234/subaccounts"]).await.code, Some(1));
+}
+
+#[tokio::test]
+async fn what_takes_a_token_what_is_unknown_and_a_foreign_host_are_explained() {
+    let home = home(None, None);
+    let unknown = home.run(&["explain", "GET", "/no/such/path"]).await;
+    assert_eq!(unknown.code, Some(0));
+    says(&unknown, &["endpoint        unknown\n", "upstream        https://api.nexmo.com\n", "repeated        never"]);
+    let foreign = home.run(&["explain", "GET", "/sms/json", "--host", "evil.example"]).await;
     assert_eq!(foreign.code, Some(1));
     says(&foreign, &["denied          421 host_foreign: ", "allowed_hosts"]);
     let region = home.run(&["explain", "POST", "/v1/messages", "--host", "api-eu.localhost:8787"]).await;
