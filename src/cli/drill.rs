@@ -2,6 +2,7 @@
 //!
 //! It shows that a rotation would work, and measures how long this account's secrets take to be accepted and refused.
 
+use super::line::Line;
 use super::operator::{self, Files, key};
 use super::report::{self, Failure, Outcome};
 use super::rotate::{Patience, conclude, not_run, rotator, teller};
@@ -39,7 +40,8 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         }
         let came = rotator.rotate_all(vec![order], Pace::InTurn, &teller(arguments.json)).await;
         let came = came.map_err(|error| not_run("nothing was done", &error))?;
-        let exit = conclude(&came)?;
+        let goes_on = |account: &ApiKey| arguments.patience.on(arguments.files.on(Line::of("drill").value("--account", account)));
+        let exit = conclude(&came, goes_on)?;
         drill::heard(&state_dir, &arguments.account, heard)
             .map_err(|error| Failure::could_not_run("what was measured cannot be kept").caused_by(&error))?;
         let measured = drill::measured(&state_dir, &arguments.account);

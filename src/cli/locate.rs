@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::line::Line;
 use super::report::Failure;
 use crate::config::{self, Settings};
 use crate::files::{self, FileError};
@@ -36,6 +37,12 @@ pub struct Given {
 }
 
 impl Given {
+    /// A line with the same arguments.
+    pub(super) fn on(&self, line: Line) -> Line {
+        let config = self.location.config.as_deref().map(Path::new).filter(|file| !file.as_os_str().is_empty());
+        line.value_if("--config", config.map(Path::display)).value_if("--credentials", self.credentials().map(Path::display))
+    }
+
     /// Finds the settings, which may be of no use.
     pub fn find(&self) -> Result<Found, Failure> {
         self.location.find()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::line::Line;
 use super::operator::{self, Files, Operator, duration, key};
 use super::report::{self, Exit, Failure, Outcome};
 use super::surroundings;
@@ -13,13 +14,18 @@ use crate::rotation::keypair::task::Window;
 use crate::rotation::machine::{Kind, State as _};
 use crate::rotation::notify::Notifier;
 use crate::rotation::place;
-use crate::rotation::runner::all::{Came, Pace};
+use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
-use crate::rotation::runner::{KeyOrder, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
+use crate::rotation::runner::{KeyOrder, Order, Preview, Ran, Rotator, Tell, Want};
 use crate::rotation::schedule::{self, Subject, Tried};
 use crate::rotation::survey::Breadth;
 use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
+
+mod endings;
+
+use endings::ended;
+pub(super) use endings::{conclude, not_run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -132,6 +138,30 @@ impl Patience {
         let Self { prove_for, soak, overlap, give_up, deadline } = *self;
         Terms { prove_for, soak, overlap, give_up, deadline, ..Terms::default() }
     }
+
+    /// A line with the same arguments.
+    pub(super) fn on(&self, line: Line) -> Line {
+        let line = line.span_if("--prove-for", self.prove_for).span_if("--soak", self.soak).span_if("--overlap", self.overlap);
+        line.span_if("--give-up", self.give_up).span_if("--deadline", self.deadline)
+    }
+}
+
+impl Arguments {
+    /// The command that goes on with an account, whatever named it to this one.
+    fn goes_on(&self, account: &ApiKey) -> Line {
+        let Leak { emergency, leaked, revoke_first } = &self.leak;
+        let line = self.patient(Line::of("rotate").value("--account", account));
+        line.flag("--emergency", *emergency).value_if("--leaked", leaked.as_ref()).flag("--revoke-first", *revoke_first)
+    }
+
+    fn goes_on_with_keys(&self, application: &ApplicationId) -> Line {
+        let line = Line::of("rotate").value("--application", application).flag("--now", self.moment.now);
+        self.patient(line.value_if("--window", self.moment.window.and_then(Window::as_given)))
+    }
+
+    fn patient(&self, line: Line) -> Line {
+        self.patience.on(self.files.on(line)).flag("--no-fleet", self.no_fleet)
+    }
 }
 
 impl Way {
@@ -192,7 +222,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
             .rotate_all(orders, Pace::SideBySide, &teller(arguments.json))
             .await
             .map_err(|error| not_run("nothing was done", &error))?;
-        conclude(&came)
+        conclude(&came, |account| arguments.goes_on(account))
     })
 }
 
@@ -229,7 +259,7 @@ async fn rotate_due(arguments: &Arguments, rotator: &Rotator, due: Vec<ApiKey>) 
     let orders = wanted(arguments, due, Want::Rotate);
     let came =
         rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await.map_err(|error| not_run("nothing was done", &error))?;
-    conclude(&came)
+    conclude(&came, |account| arguments.goes_on(account))
 }
 
 /// Everything that a rotation needs.
@@ -299,7 +329,9 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
             Ok(Exit::Done)
         }
         Ran::Over(End::Ended(_)) => Ok(Exit::Done),
-        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => Err(ended(&what, &end)),
+        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => {
+            Err(ended(&what, &end, arguments.goes_on_with_keys(application)))
+        }
     }
 }
 
@@ -342,56 +374,5 @@ fn shown<K: Kind>(whose: &str, preview: &Preview<K>) -> Outcome {
             report::data(&format!("{whose} {end}\n"))?;
             Ok(Exit::No)
         }
-    }
-}
-
-/// What came of it all: a line for each account when there are several, and the first remedy.
-pub(super) fn conclude(came: &[(ApiKey, Came)]) -> Outcome {
-    if came.len() > 1 {
-        for (account, one) in came {
-            report::notice(&format!("{account}: {}\n", words(one)));
-        }
-    }
-    let Some((account, first)) = came.iter().find(|(_, one)| !one.is_done()) else {
-        for (account, _) in came.iter().filter(|(_, one)| matches!(one, Came::Ran(Ran::NothingBegun))) {
-            report::notice(&format!("{account}: there is no rotation to go on with\n"));
-        }
-        return Ok(Exit::Done);
-    };
-    let what = format!("the rotation of {account} is not done");
-    Err(match first {
-        Came::NotRun(error) => not_run(&what, error),
-        Came::Ran(Ran::Over(end)) => ended(&what, end),
-        Came::Ran(Ran::NothingBegun) => Failure::no(what),
-        Came::Waits(child) => Failure::no(what).because(format!("{child}, which it manages, is not done")),
-    })
-}
-
-fn words(came: &Came) -> String {
-    match came {
-        Came::Ran(Ran::Over(end)) => end.to_string(),
-        Came::Ran(Ran::NothingBegun) => "there is no rotation to go on with".to_owned(),
-        Came::NotRun(error) => error.to_string(),
-        Came::Waits(child) => format!("not begun, since {child}, which it manages, is not done"),
-    }
-}
-
-fn ended<K: Kind>(what: &str, end: &End<K>) -> Failure {
-    let failure = Failure::no(what);
-    match end.halt() {
-        None => failure,
-        Some(halt) => failure.because(halt).hint(halt.remedy()),
-    }
-}
-
-pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
-    let failure = Failure::could_not_run(what).caused_by(error);
-    match error {
-        NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
-        NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
-        NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
-        NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
-        NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
-        NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
     }
 }
