@@ -7,21 +7,18 @@ use super::line::Line;
 use super::operator::{self, Files, Operator, duration, key};
 use super::report::{self, Exit, Failure, Outcome};
 use super::surroundings;
-use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
 use crate::rotation::keypair::task::Window;
 use crate::rotation::machine::{Kind, State as _};
 use crate::rotation::notify::Notifier;
-use crate::rotation::place;
 use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
 use crate::rotation::runner::{KeyOrder, Order, Preview, Ran, Rotator, Tell, Want};
-use crate::rotation::schedule::{self, Subject, Tried};
-use crate::rotation::survey::Breadth;
 use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
 
+mod due;
 mod endings;
 
 use endings::ended;
@@ -102,7 +99,8 @@ struct Which {
     /// Every account of the credentials file, those that manage others last
     #[arg(long)]
     all: bool,
-    /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
+    /// Every rotation that was begun, of secrets and of key pairs; then every account that is due by its
+    /// [[rotation.policy]], one after the other, unless the schedule pauses
     #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency", "leaked", "revoke_first"])]
     if_due: bool,
     /// The id of an application: its key pair is replaced; needs --now or --window
@@ -154,9 +152,24 @@ impl Arguments {
         line.flag("--emergency", *emergency).value_if("--leaked", leaked.as_ref()).flag("--revoke-first", *revoke_first)
     }
 
-    fn goes_on_with_keys(&self, application: &ApplicationId) -> Line {
-        let line = Line::of("rotate").value("--application", application).flag("--now", self.moment.now);
-        self.patient(line.value_if("--window", self.moment.window.and_then(Window::as_given)))
+    fn goes_on_with_keys(&self, order: &KeyOrder) -> Line {
+        let line = Line::of("rotate").value("--application", &order.application).flag("--now", order.window == Window::Now);
+        self.patient(line.value_if("--window", order.window.as_given()))
+    }
+
+    /// What is said on top of the settings.
+    fn terms(&self) -> Terms {
+        let mut terms = self.patience.terms();
+        if self.leak.emergency {
+            terms.purpose = Purpose::Emergency(self.leak.leaked.clone());
+        }
+        if self.leak.revoke_first {
+            terms.deadline = Some(Duration::ZERO);
+        }
+        if self.no_fleet {
+            terms.witnesses = Witnesses::Nobody;
+        }
+        terms
     }
 
     fn patient(&self, line: Line) -> Line {
@@ -206,11 +219,10 @@ fn fit_together(arguments: &Arguments) -> Result<(), Failure> {
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
     fit_together(arguments)?;
     operator::operate(&arguments.files, async |operator| {
-        let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
-        let rotator = rotator(operator)?;
-        if let Some(due) = due {
-            return rotate_due(arguments, &rotator, due).await;
+        if arguments.which.if_due {
+            return due::rotate(arguments, operator).await;
         }
+        let rotator = rotator(operator)?;
         if let Some(application) = &arguments.which.application {
             return keys(arguments, application, &rotator).await;
         }
@@ -224,42 +236,6 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
             .map_err(|error| not_run("nothing was done", &error))?;
         conclude(&came, |account| arguments.goes_on(account))
     })
-}
-
-/// The accounts that are due. Nobody is while the schedule pauses.
-async fn due(operator: &Operator) -> Result<Vec<ApiKey>, Failure> {
-    let rotation = &operator.settings.rotation;
-    if rotation.policies.is_empty() {
-        return Err(Failure::no("no policy says when a secret is due").hint("add a [[rotation.policy]] with max_age to sidecar.toml"));
-    }
-    if place::is_paused(&rotation.state_dir) {
-        report::notice("paused: `vonage-sidecar schedule resume` ends it\n");
-        return Ok(Vec::new());
-    }
-    let parsed = operator.held()?;
-    let seen = operator.survey().look(&parsed, Breadth::Held, |_| true).await;
-    let now = clock::wall();
-    for (account, why) in seen.iter().filter_map(|seen| Some((&seen.account, seen.listed.as_ref().err()?))) {
-        report::notice(&format!("{account} is not seen: {why}\n"));
-    }
-    let subjects: Vec<Subject<'_>> = seen.iter().filter_map(|seen| Subject::of(seen, &rotation.policies, Tried::Well, now)).collect();
-    let due = schedule::all_due(&subjects, now);
-    // What cannot be seen must not pass for what is in order.
-    if due.is_empty() && subjects.len() < seen.len() {
-        return Err(Failure::no("not every account can be seen").hint("vonage-sidecar secrets audit says more"));
-    }
-    Ok(due)
-}
-
-async fn rotate_due(arguments: &Arguments, rotator: &Rotator, due: Vec<ApiKey>) -> Outcome {
-    if due.is_empty() {
-        report::notice("nothing is due\n");
-        return Ok(Exit::Done);
-    }
-    let orders = wanted(arguments, due, Want::Rotate);
-    let came =
-        rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await.map_err(|error| not_run("nothing was done", &error))?;
-    conclude(&came, |account| arguments.goes_on(account))
 }
 
 /// Everything that a rotation needs.
@@ -286,16 +262,7 @@ fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failur
 }
 
 fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
-    let mut terms = arguments.patience.terms();
-    if arguments.leak.emergency {
-        terms.purpose = Purpose::Emergency(arguments.leak.leaked.clone());
-    }
-    if arguments.leak.revoke_first {
-        terms.deadline = Some(Duration::ZERO);
-    }
-    if arguments.no_fleet {
-        terms.witnesses = Witnesses::Nobody;
-    }
+    let terms = arguments.terms();
     let order = |account| Order { account, want, terms: terms.clone(), approve: arguments.approve.clone() };
     keys.into_iter().map(order).collect()
 }
@@ -313,25 +280,25 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
                 .hint("say when that may be: --now, or --window 02:00-04:00 (UTC)"));
         }
     };
-    let mut terms = arguments.patience.terms();
-    if arguments.no_fleet {
-        terms.witnesses = Witnesses::Nobody;
-    }
-    let order = KeyOrder { application: application.clone(), want: way.want(), window, terms };
+    let order = KeyOrder { application: application.clone(), want: way.want(), window, terms: arguments.terms() };
     if way.dry_run {
         let preview = rotator.preview_keys(&order).await.map_err(|error| not_run("nothing was looked at", &error))?;
         return shown(&application.to_string(), &preview);
     }
+    key_pair(arguments, &order, rotator).await
+}
+
+/// One run of the rotation of a key pair.
+async fn key_pair(arguments: &Arguments, order: &KeyOrder, rotator: &Rotator) -> Outcome {
+    let application = &order.application;
     let what = format!("the rotation of the key pair of {application} is not done");
-    match rotator.rotate_keys(&order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
+    match rotator.rotate_keys(order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
         Ran::NothingBegun => {
             report::notice(&format!("{application}: there is no rotation to go on with\n"));
             Ok(Exit::Done)
         }
         Ran::Over(End::Ended(_)) => Ok(Exit::Done),
-        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => {
-            Err(ended(&what, &end, arguments.goes_on_with_keys(application)))
-        }
+        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => Err(ended(&what, &end, arguments.goes_on_with_keys(order))),
     }
 }
 
