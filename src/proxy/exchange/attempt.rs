@@ -1,16 +1,14 @@
 //! One attempt: inject, send, read what must be read, judge.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, response};
 
 use super::Ask;
+use super::failure::Failure;
+use super::pick::Pick;
 use super::present::present;
 use crate::clock;
-use crate::credentials::standing::Standing;
-use crate::credentials::usage::Usage;
-use crate::credentials::{Generation, Keyring, Uid};
 use crate::inject::{self, Credential};
 use crate::prove::clocks;
 use crate::proxy::Proxy;
@@ -18,8 +16,8 @@ use crate::proxy::answer::{End, Opened};
 use crate::proxy::caller::Caller;
 use crate::proxy::fault::Fault;
 use crate::proxy::whose::Wanted;
-use crate::upstream::received::{BrokenOff, Received};
-use crate::upstream::{ConnectError, InFlight, SendError};
+use crate::upstream::InFlight;
+use crate::upstream::received::Received;
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
@@ -28,66 +26,12 @@ const JUDGING: Duration = Duration::from_secs(2);
 /// An answer that dies right after its head is seen within this time; a slow one is passed on without its body.
 pub(super) const FIRST_PIECE: Duration = Duration::from_millis(20);
 
-/// The value chosen for an attempt.
-#[derive(Debug)]
-pub(super) struct Pick {
-    pub keyring: Keyring,
-    pub uid: Uid,
-    pub generation: Generation,
-    pub standing: Standing,
-}
-
-impl Pick {
-    /// What it was used for so far.
-    pub(super) fn usage(&self) -> Option<&Arc<Usage>> {
-        self.keyring.item(self.uid).map(|item| item.usage)
-    }
-}
-
 /// An answer with its verdict, held or about to go back.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub head: response::Parts,
     pub opened: Opened,
     pub verdict: Verdict,
-}
-
-/// Why an attempt has no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Nothing was written, or the peer provably processed nothing.
-    Unsent(Fault),
-    /// Nothing was written: the body was begun by an earlier attempt and outgrew its copy since.
-    NotReplayable,
-    /// It was begun: what the peer did is not known.
-    Begun(SendError),
-    /// The answer broke off.
-    Broken(BrokenOff),
-    /// The caller broke it.
-    Caller(Fault),
-}
-
-impl Failure {
-    fn unsent(error: ConnectError) -> Self {
-        Self::Unsent(Fault::Connect(error))
-    }
-
-    fn of(error: SendError) -> Self {
-        match error {
-            SendError::NotProcessed(_) => Self::Unsent(Fault::Send(error)),
-            SendError::ClosedBeforeAnswer(_) | SendError::Timeout | SendError::Failed(_) => Self::Begun(error),
-        }
-    }
-
-    /// The fault, when this was the only attempt.
-    pub(super) fn into_fault(self) -> Fault {
-        match self {
-            Self::Unsent(fault) | Self::Caller(fault) => fault,
-            Self::NotReplayable => Fault::BodyBroken,
-            Self::Begun(error) => Fault::Send(error),
-            Self::Broken(_) => Fault::AnswerBroken,
-        }
-    }
 }
 
 /// Whether the one resend was used.
