@@ -9,13 +9,14 @@ use super::report::{self, Exit, Failure, Outcome};
 use super::surroundings;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
+use crate::rotation::keypair::KeyPairs;
 use crate::rotation::keypair::task::Window;
 use crate::rotation::machine::{Kind, State as _};
 use crate::rotation::notify::Notifier;
 use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
-use crate::rotation::runner::{KeyOrder, Order, Preview, Ran, Rotator, Tell, Want};
+use crate::rotation::runner::{KeyOrder, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
 use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
 
 mod due;
@@ -285,14 +286,14 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
         let preview = rotator.preview_keys(&order).await.map_err(|error| not_run("nothing was looked at", &error))?;
         return shown(&application.to_string(), &preview);
     }
-    key_pair(arguments, &order, rotator).await
+    conclude_keys(arguments, &order, rotator.rotate_keys(&order, &teller(arguments.json)).await)
 }
 
-/// One run of the rotation of a key pair.
-async fn key_pair(arguments: &Arguments, order: &KeyOrder, rotator: &Rotator) -> Outcome {
+/// What came of the rotation of a key pair.
+fn conclude_keys(arguments: &Arguments, order: &KeyOrder, came: Result<Ran<KeyPairs>, NotRun>) -> Outcome {
     let application = &order.application;
     let what = format!("the rotation of the key pair of {application} is not done");
-    match rotator.rotate_keys(order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
+    match came.map_err(|error| not_run(&what, &error))? {
         Ran::NothingBegun => {
             report::notice(&format!("{application}: there is no rotation to go on with\n"));
             Ok(Exit::Done)

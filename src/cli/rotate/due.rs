@@ -1,16 +1,18 @@
 //! `rotate --if-due`: first what was begun, whatever the schedule says, then what is due.
 //!
-//! A key pair whose window is closed comes last: it waits for the window, and nobody else needs to.
+//! A key pair whose window is closed comes last: it waits for the window, and nobody else needs to. What another process
+//! is at goes on there, and is no failure here.
 
-use super::{Arguments, conclude, key_pair, not_run, rotator, teller, wanted};
+use super::{Arguments, conclude, conclude_keys, not_run, rotator, teller, wanted};
 use crate::cli::operator::Operator;
 use crate::cli::report::{self, Exit, Failure, Outcome};
 use crate::clock;
 use crate::rotation::begun::{self, Begun};
+use crate::rotation::journal::disk::DiskError;
 use crate::rotation::keypair::task::Window;
 use crate::rotation::place;
-use crate::rotation::runner::all::Pace;
-use crate::rotation::runner::{KeyOrder, Order, Rotator, Want};
+use crate::rotation::runner::all::{Came, Pace};
+use crate::rotation::runner::{KeyOrder, NotRun, Order, Rotator, Want};
 use crate::rotation::schedule::{self, Subject, Tried};
 use crate::rotation::survey::Breadth;
 use crate::secret::{ApiKey, ApplicationId};
@@ -54,13 +56,29 @@ fn unread(error: &dyn std::error::Error) -> Failure {
 
 async fn in_turn(arguments: &Arguments, orders: Vec<Order>, rotator: &Rotator) -> Outcome {
     let came = rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await;
-    conclude(&came.map_err(|error| not_run("nothing was done", &error))?, |account| arguments.goes_on(account))
+    let came = came.map_err(|error| not_run("nothing was done", &error))?;
+    let is_elsewhere = |came: &Came| matches!(came, Came::NotRun(NotRun::Disk(DiskError::Locked(_))));
+    let (elsewhere, here): (Vec<_>, Vec<_>) = came.into_iter().partition(|(_, came)| is_elsewhere(came));
+    for (account, _) in elsewhere {
+        goes_on_elsewhere(&account);
+    }
+    conclude(&here, |account| arguments.goes_on(account))
 }
 
 /// With the window that whoever began it has named.
 async fn go_on(arguments: &Arguments, application: ApplicationId, window: Window, rotator: &Rotator) -> Outcome {
     let order = KeyOrder { application, want: Want::Resume, window, terms: arguments.terms() };
-    key_pair(arguments, &order, rotator).await
+    match rotator.rotate_keys(&order, &teller(arguments.json)).await {
+        Err(NotRun::Disk(DiskError::Locked(_))) => {
+            goes_on_elsewhere(&order.application);
+            Ok(Exit::Done)
+        }
+        came => conclude_keys(arguments, &order, came),
+    }
+}
+
+fn goes_on_elsewhere(whose: &dyn std::fmt::Display) {
+    report::notice(&format!("{whose}: another process is at it\n"));
 }
 
 /// The accounts of which a rotation is to begin. None while the schedule pauses.

@@ -183,9 +183,13 @@ async fn a_key_pair_whose_window_is_closed_waits_for_it_by_the_timer_behind_what
     let words = format!("the window opens at {opens:02}:00");
     let by_hand = host.home.start(&["rotate", "--application", APPLICATION, "--window", &window]);
     by_hand.prints(&words).await;
+    let settings = host.text("sidecar.toml");
+    more(&host, NOT_DUE);
+    let beside = host.does("rotate --if-due").await;
+    assert!(beside.err.contains(&format!("{APPLICATION}: another process is at it")), "{}", beside.err);
     by_hand.signal(Signal::KILL);
     by_hand.ends().await;
-    let settings = host.text("sidecar.toml").replace("[rotation]\n", "[rotation]\napprove = \"never\"\n");
+    let settings = settings.replace("[rotation]\n", "[rotation]\napprove = \"never\"\n");
     host.home.write("sidecar.toml", &format!("{settings}{DUE}"));
     let timer = host.home.start(&["rotate", "--if-due"]);
     timer.prints(&words).await;
