@@ -11,7 +11,7 @@ use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
 use crate::rotation::keypair::KeyPairs;
 use crate::rotation::keypair::task::Window;
-use crate::rotation::machine::{Kind, State as _};
+use crate::rotation::machine::Kind;
 use crate::rotation::notify::Notifier;
 use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::event::Told;
@@ -80,7 +80,7 @@ struct Moment {
 #[derive(Debug, clap::Args)]
 struct Leak {
     /// A secret is known to others: one proof, and the old one is revoked at the deadline, whoever has not followed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "abort")]
     emergency: bool,
     /// The id of the secret that is known to others [default: any may be]
     #[arg(long, value_name = "ID", value_parser = id, requires = "emergency")]
@@ -229,7 +229,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         }
         let orders = orders(arguments, &rotator)?;
         if arguments.way.dry_run {
-            return previewed(&rotator, &orders).await;
+            return previewed(&rotator, &orders, |account| arguments.goes_on(account), &teller(arguments.json)).await;
         }
         let came = rotator
             .rotate_all(orders, Pace::SideBySide, &teller(arguments.json))
@@ -283,8 +283,13 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
     };
     let order = KeyOrder { application: application.clone(), want: way.want(), window, terms: arguments.terms() };
     if way.dry_run {
-        let preview = rotator.preview_keys(&order).await.map_err(|error| not_run("nothing was looked at", &error))?;
-        return shown(&application.to_string(), &preview);
+        let tell = teller(arguments.json);
+        let preview = rotator.preview_keys(&order, &tell).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        return foreseen(
+            &format!("the rotation of the key pair of {application} would not go on"),
+            &preview,
+            arguments.goes_on_with_keys(&order),
+        );
     }
     conclude_keys(arguments, &order, rotator.rotate_keys(&order, &teller(arguments.json)).await)
 }
@@ -318,29 +323,19 @@ pub(super) fn teller(json: bool) -> Tell {
     })
 }
 
-async fn previewed(rotator: &Rotator, orders: &[Order]) -> Outcome {
-    let mut exit = Exit::Done;
+async fn previewed(rotator: &Rotator, orders: &[Order], goes_on: impl Fn(&ApiKey) -> Line, tell: &Tell) -> Outcome {
+    let mut came = Ok(Exit::Done);
     for order in orders {
-        let preview = rotator.preview(order).await.map_err(|error| not_run("nothing was looked at", &error))?;
-        if shown(&order.account.to_string(), &preview)? == Exit::No {
-            exit = Exit::No;
-        }
+        let preview = rotator.preview(order, tell).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        let one = foreseen(&format!("the rotation of {} would not go on", order.account), &preview, goes_on(&order.account));
+        came = came.and(one);
     }
-    Ok(exit)
+    came
 }
 
-fn shown<K: Kind>(whose: &str, preview: &Preview<K>) -> Outcome {
+fn foreseen<K: Kind>(what: &str, preview: &Preview<K>, goes_on: Line) -> Outcome {
     match preview {
-        Preview::Would(journal) => {
-            for entry in &journal.trail {
-                report::data(&format!("{whose} {}\n", entry.fact))?;
-            }
-            report::data(&format!("{whose} would go on with: {}; nothing was changed\n", journal.state.word()))?;
-            Ok(Exit::Done)
-        }
-        Preview::End(end) => {
-            report::data(&format!("{whose} {end}\n"))?;
-            Ok(Exit::No)
-        }
+        Preview::Would => Ok(Exit::Done),
+        Preview::End(end) => Err(ended(what, end, goes_on)),
     }
 }

@@ -40,7 +40,7 @@ pub fn find(state_dir: &Path) -> Result<Begun, DiskError> {
     for name in files::list(&directory)?.iter().filter_map(|path| name(path)) {
         if let Some(id) = name.strip_prefix(Disk::APPLICATION) {
             let Ok(application) = ApplicationId::parse(id) else { continue };
-            match Disk::peek_at_keys(&directory, &application) {
+            match Disk::peek_of_application(&directory, &application) {
                 Ok(Some(journal)) if !journal.is_over() => begun.key_pairs.push((application, journal.plan.task.window)),
                 Ok(Some(_) | None) => {}
                 Err(error) => begun.unusable.push(error),

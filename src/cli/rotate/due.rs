@@ -29,7 +29,7 @@ pub(super) async fn rotate(arguments: &Arguments, operator: Operator) -> Outcome
     let rotator = rotator(operator)?;
     let Begun { accounts, key_pairs, unusable } = begun;
     let mut came: Vec<Outcome> = unusable.iter().map(|error| Err(unread(error))).collect();
-    let (open, closed): (Vec<_>, Vec<_>) = key_pairs.into_iter().partition(|(_, window)| window.is_open(clock::wall()));
+    let (open, closed): (Vec<_>, Vec<_>) = key_pairs.into_iter().partition(|(_, window)| window.opens_in(clock::wall()).is_zero());
     for (application, window) in open {
         came.push(go_on(arguments, application, window, &rotator).await);
     }

@@ -61,6 +61,7 @@ pub(in crate::cli) fn not_run(what: &str, error: &NotRun) -> Failure {
         NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
         NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
         NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
+        NotRun::Underway(_) => failure.ending_with(Exit::No).hint("finish it with `rotate`, or go back with `rotate --abort`"),
         NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
         NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
         NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),

@@ -82,8 +82,8 @@ impl Disk {
         read(&directory.join(format!("{account}.json")))
     }
 
-    /// The same of the key pair of an application.
-    pub fn peek_at_keys(directory: &Path, application: &ApplicationId) -> Result<Option<keypair::Journal>, DiskError> {
+    /// The same of an application.
+    pub fn peek_of_application(directory: &Path, application: &ApplicationId) -> Result<Option<keypair::Journal>, DiskError> {
         read(&directory.join(format!("{}{application}.json", Self::APPLICATION)))
     }
 
