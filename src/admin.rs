@@ -24,7 +24,7 @@ use crate::shutdown::Shutdown;
 use crate::vonage::hosts::Host;
 
 pub(crate) mod age;
-mod guard;
+pub mod guard;
 mod metrics_page;
 mod page;
 pub mod serve;

@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::guard::{Call, Denied, Surface, admit};
+use super::guard::{ADMIN_HEADER, Call, Denied, Surface, admit};
 use super::status::{Binding, Listener, Proofs, Role, SCHEMA};
 use super::{Backend, page};
 use crate::bind::{self, BindError};
@@ -129,6 +129,7 @@ async fn answer(surface: Surface, local: SocketAddr, request: Request<Incoming>,
         Ok(call) => perform(call, shared).await,
         Err(denied) => deny(denied),
     };
+    answer.headers_mut().insert(ADMIN_HEADER, HeaderValue::from_static("1"));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer

@@ -75,6 +75,15 @@ async fn a_drill_switches_nothing_and_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_of_an_account_that_is_not_held_asks_the_provider_nothing() {
+    let host = Host::new().await;
+    let before = host.vonage().seen().len();
+    host.refuses("drill --account typo1234", "the credentials file has no account typo1234").await;
+    assert_eq!(host.vonage().seen().len(), before);
+    assert!(!host.home.file("state/measured/typo1234.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_without_room_does_not_stand_in_the_way_of_the_rotation_that_makes_room() {
     let other = "OtherSecret1a";
     let host = Host::with(Options::with_account(KEY, &[OLD, other]), &one_account(&[OLD, other]), "approve = \"never\"").await;
