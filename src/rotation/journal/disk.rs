@@ -50,14 +50,17 @@ pub enum DiskError {
 }
 
 impl Disk {
+    /// What the name of a journal of an application begins with. No API key has a full stop.
+    pub const APPLICATION: &str = "application.";
+
     /// Takes the journal of an account, in a directory that is made when it is missing.
     pub fn open(directory: &Path, account: &ApiKey) -> Result<Self, DiskError> {
         Self::named(directory, account.as_str())
     }
 
-    /// The same for the key pair of an application. No API key has a full stop.
+    /// The same for the key pair of an application.
     pub fn of_application(directory: &Path, application: &ApplicationId) -> Result<Self, DiskError> {
-        Self::named(directory, &format!("application.{application}"))
+        Self::named(directory, &format!("{}{application}", Self::APPLICATION))
     }
 
     fn named(directory: &Path, name: &str) -> Result<Self, DiskError> {
@@ -81,7 +84,7 @@ impl Disk {
 
     /// The same of an application.
     pub fn peek_of_application(directory: &Path, application: &ApplicationId) -> Result<Option<keypair::Journal>, DiskError> {
-        read(&directory.join(format!("application.{application}.json")))
+        read(&directory.join(format!("{}{application}.json", Self::APPLICATION)))
     }
 
     /// Keeps it, for good.

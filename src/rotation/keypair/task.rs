@@ -69,6 +69,14 @@ impl std::fmt::Display for Window {
 }
 
 impl Window {
+    /// As it is given; none when it is always open.
+    pub fn as_given(self) -> Option<String> {
+        match self {
+            Self::Now => None,
+            Self::Daily { from, to } => Some(format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)),
+        }
+    }
+
     /// How long it stays closed: nothing while it is open.
     pub fn opens_in(self, date: SystemTime) -> Duration {
         let second = date.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % DAY;
@@ -92,6 +100,10 @@ mod tests {
         let over: Window = "23:00 - 01:00".parse().unwrap();
         assert_eq!([at(22, 59), at(23, 0), at(0, 59), at(1, 0)].map(|date| minutes(over, date)), [1, 0, 0, 22 * 60]);
         assert_eq!(minutes(Window::Now, at(12, 0)), 0);
+        assert_eq!(
+            [night, over, Window::Now].map(Window::as_given),
+            [Some("02:00-04:30".to_owned()), Some("23:00-01:00".to_owned()), None]
+        );
         for bad in ["", "02:00", "2:00-03:00", "02:00-24:00", "02:60-03:00", "02:00-02:00", "+2:00-03:00"] {
             assert_eq!(bad.parse::<Window>(), Err(NoWindow), "{bad}");
         }

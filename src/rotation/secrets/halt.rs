@@ -94,20 +94,20 @@ impl Halt for Stuck {
             }
             Self::AllKept => "take `keep = true` off one of them once nobody else uses it",
             Self::LeakKept(id) => return format!("--leaked {id} revokes it all the same; or take the mark off"),
-            Self::Kept(_) => "take the mark off, or run with --abort to go back to it",
+            Self::Kept(_) => "take the mark off, or go back to it with `rotate --abort`",
             Self::NoFreeSlot => "finish the rotation first: a drill needs a free slot",
             Self::NoSuchLeak(_) => "see `secrets list` for the ids; one that is not listed is revoked already",
             Self::Overwritten => {
-                "stop the other writer, put the file back as this command left it (its report says how), then run the same command again; nothing was revoked on account of it"
+                "stop the other writer, put the file back as this command left it (its report says how), then go on; nothing was revoked on account of it"
             }
-            Self::Vanished(_) => "find out who revoked it, then run with --abort, or put another secret into the file",
+            Self::Vanished(_) => "find out who revoked it, then go back with `rotate --abort`, or put another secret into the file",
             Self::NoEvidence => "name the sidecars in [rotation.fleet]; with --no-fleet the old secret is revoked without evidence",
             Self::NoIds(_) => "let the sink hand on the file as it is: `revision`, and `id` beside each value",
             Self::LastSecret => "list the account's secrets: the one that should stay is gone",
             Self::Invalid(_) => "see the provider's words; `secrets create` and `secrets import` take a value of yours",
-            Self::SurvivorRefused => "find out why before anything is revoked; run with --abort to go back",
+            Self::SurvivorRefused => "find out why before anything is revoked; `rotate --abort` goes back",
             Self::StillAccepted(_) => {
-                "the file has the new secret alone; ask the provider's support to look at the old one, and run the same command again to look anew"
+                "the file has the new secret alone; ask the provider's support to look at the old one, and go on to look anew"
             }
         };
         words.to_owned()
@@ -116,7 +116,11 @@ impl Halt for Stuck {
 
 impl Halt for Unapproved {
     fn remedy(&self) -> String {
-        format!("when nobody else uses it, run the same command again with --approve {}", self.0)
+        format!("when nobody else uses it, say so with `rotate --approve {}`", self.0)
+    }
+
+    fn adds(&self) -> Vec<String> {
+        vec!["--approve".to_owned(), self.0.to_string()]
     }
 }
 

@@ -75,6 +75,15 @@ async fn a_drill_switches_nothing_and_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_of_an_account_that_is_not_held_asks_the_provider_nothing() {
+    let host = Host::new().await;
+    let before = host.vonage().seen().len();
+    host.refuses("drill --account typo1234", "the credentials file has no account typo1234").await;
+    assert_eq!(host.vonage().seen().len(), before);
+    assert!(!host.home.file("state/measured/typo1234.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_without_room_does_not_stand_in_the_way_of_the_rotation_that_makes_room() {
     let other = "OtherSecret1a";
     let host = Host::with(Options::with_account(KEY, &[OLD, other]), &one_account(&[OLD, other]), "approve = \"never\"").await;
@@ -147,7 +156,10 @@ async fn a_secret_that_the_owner_took_out_of_the_file_is_somebody_elses() {
 async fn a_rotation_ends_well_when_its_old_secret_was_revoked_by_hand_meanwhile() {
     let host = Host::new().await;
     host.refuses(&format!("rotate --account {KEY}"), "was not made by this tool").await;
-    host.does(&format!("secrets revoke --account {KEY} --id {}", host.old_id())).await;
+    let revoke = format!("secrets revoke --account {KEY} --id {}", host.old_id());
+    let refused = host.refuses(&revoke, "a rotation of the account is under way").await;
+    assert!(refused.err.contains("--despite rotating") && host.ids(KEY).len() == 2, "{}", refused.err);
+    host.does(&format!("{revoke} --despite rotating")).await;
     let done = host.does(&format!("rotate --account {KEY}")).await;
     assert!(done.out.contains("done: the new secret is in use"), "{}", done.out);
     host.is_rotated(KEY, OLD);
