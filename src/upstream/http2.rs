@@ -41,9 +41,13 @@ mod gathered;
 mod task;
 
 /// What a stream may have under way towards us, in bytes: a recording in one go, without a slow caller holding much.
-const STREAM_WINDOW: u32 = 512 << 10;
-/// What all streams together may have under way: many slow callers must not stop the others.
-const CONNECTION_WINDOW: u32 = 16 << 20;
+const STREAM_WINDOW: u32 = 256 << 10;
+/// How many streams are used at a time, whatever the peer allows. A peer that allows more is given more connections.
+const MOST_STREAMS: u32 = 256;
+/// What all streams together may have under way: as much as each of them may, so that callers who do not read their
+/// answers never stop the others. A window is a promise and takes no memory. What it can come to is [`STREAM_WINDOW`] for
+/// each answer that its caller does not read, until the idle time cuts it off.
+const CONNECTION_WINDOW: u32 = MOST_STREAMS * STREAM_WINDOW;
 /// What a stream may have waiting to be sent, in bytes.
 const SEND_BUFFER: usize = 256 << 10;
 /// The largest head of an answer, in bytes.
@@ -51,8 +55,6 @@ const HEAD: u32 = 64 << 10;
 /// How many streams may be opened before the peer has said how many it allows (RFC 9113 §6.5.2 recommends no less
 /// than 100 to the peer).
 const STREAMS: usize = 100;
-/// What a peer that allows any number of streams gets.
-const MOST_STREAMS: usize = 1 << 20;
 
 /// A connection that carries many requests at a time.
 #[derive(Debug, Clone)]
@@ -86,7 +88,8 @@ impl State {
 
     /// Called by the connection's task alone. Places in use cannot be withdrawn yet; the next call goes on with it.
     fn allow(&self, wanted: usize) {
-        let (wanted, limit) = (wanted.min(MOST_STREAMS), self.limit.load(Ordering::Acquire));
+        let most = usize::try_from(MOST_STREAMS).unwrap_or(usize::MAX);
+        let (wanted, limit) = (wanted.min(most), self.limit.load(Ordering::Acquire));
         if wanted > limit {
             self.places.add_permits(wanted - limit);
             self.limit.store(wanted, Ordering::Release);
