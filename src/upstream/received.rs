@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
@@ -86,13 +86,11 @@ impl Stream {
         Poll::Ready(None)
     }
 
-    /// A peer that has answered may end the stream so that no more of the request is sent (RFC 9113 §8.1), and h2 does not
-    /// tell that apart from a stream that breaks off.
+    /// An answer that has come to the length it told is whole, however its stream ends. Without a length only the end of
+    /// the stream says so, and h2 remembers one that came before a reset: the reset is no error then (RFC 9113 §8.1; h2
+    /// 0.4.20, `State::recv_reset`).
     fn is_complete_at(&self, error: &h2::Error) -> bool {
-        match self.left {
-            Some(left) => error.is_reset() && left == 0,
-            None => error.is_reset() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR),
-        }
+        error.is_reset() && self.left == Some(0)
     }
 }
 
