@@ -160,7 +160,8 @@ impl Connection {
         }
     }
 
-    /// Sends one request and waits for the head of its answer, at most `timeouts.answer_head`. A dropped future
+    /// Sends one request and waits for the head of its answer, at most `timeouts.answer_head`; where no stream is free it
+    /// waits for one before, as long at most. A dropped future
     /// closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
     pub async fn send(self, outgoing: outgoing::Outgoing) -> Result<Response<Received>, SendError> {
         let Self { origin, reuse, carrier } = self;

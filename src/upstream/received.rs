@@ -11,9 +11,9 @@ use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Source;
+use super::http2::Place;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct Stream {
     left: Option<u64>,
     part: Part,
     /// Its place among the streams of the connection.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Received {
     }
 
     /// An answer of HTTP/2, which holds its place among the streams of the connection.
-    pub(super) fn of_stream(answer: Response<RecvStream>, place: Option<OwnedSemaphorePermit>) -> Response<Self> {
+    pub(super) fn of_stream(answer: Response<RecvStream>, place: Option<Place>) -> Response<Self> {
         let length = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let left = length.and_then(|length| length.parse().ok());
         answer.map(|body| Self(Kind::Http2(Stream { body, left, part: Part::Data, _place: place })))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Response, response};
 
 use super::Ask;
+use super::ask::Resend;
 use super::present::present;
 use crate::clock;
 use crate::credentials::standing::Standing;
@@ -18,8 +19,9 @@ use crate::proxy::answer::{End, Opened};
 use crate::proxy::caller::Caller;
 use crate::proxy::fault::Fault;
 use crate::proxy::whose::Wanted;
+use crate::upstream::body::Body;
 use crate::upstream::received::{BrokenOff, Received};
-use crate::upstream::{ConnectError, InFlight, SendError};
+use crate::upstream::{ConnectError, Connection, InFlight, SendError};
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
@@ -27,6 +29,12 @@ use crate::vonage::refusal::{self, Need, Seen, Verdict};
 const JUDGING: Duration = Duration::from_secs(2);
 /// An answer that dies right after its head is seen within this time; a slow one is passed on without its body.
 pub(super) const FIRST_PIECE: Duration = Duration::from_millis(20);
+
+/// How often a request whose stream is refused is sent again. By the first time it is known how many streams the peer
+/// allows, so more than that takes a peer that has no room for another reason.
+const MOST_REFUSED: u32 = 5;
+/// What is added to the pause before each but the first of them.
+const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// The value chosen for an attempt.
 #[derive(Debug)]
@@ -57,7 +65,7 @@ pub(super) struct Judged {
 pub(super) enum Failure {
     /// Nothing was written, or the peer provably processed nothing.
     Unsent(Fault),
-    /// Nothing was written: the body was begun by an earlier attempt and outgrew its copy since.
+    /// Nothing was written: the body was begun by an earlier attempt, which was refused, and outgrew its copy since.
     NotReplayable,
     /// It was begun: what the peer did is not known.
     Begun(SendError),
@@ -74,7 +82,7 @@ impl Failure {
 
     fn of(error: SendError) -> Self {
         match error {
-            SendError::NotProcessed(_) => Self::Unsent(Fault::Send(error)),
+            SendError::NotProcessed(_) | SendError::Refused(_) | SendError::NoStream => Self::Unsent(Fault::Send(error)),
             SendError::ClosedBeforeAnswer(_) | SendError::Timeout | SendError::Failed(_) => Self::Begun(error),
         }
     }
@@ -83,18 +91,18 @@ impl Failure {
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Unsent(fault) | Self::Caller(fault) => fault,
-            Self::NotReplayable => Fault::BodyBroken,
             Self::Begun(error) => Fault::Send(error),
-            Self::Broken(_) => Fault::AnswerBroken,
+            // Without an earlier attempt the body has its start, so the first of the two is never alone.
+            Self::NotReplayable | Self::Broken(_) => Fault::AnswerBroken,
         }
     }
 }
 
-/// Whether the one resend was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Again {
-    Allowed,
-    Spent,
+/// How often an attempt was sent again so far.
+#[derive(Debug, Default)]
+struct Resends {
+    fresh: u32,
+    refused: u32,
 }
 
 impl Proxy {
@@ -117,8 +125,7 @@ impl Proxy {
         Ok(judged)
     }
 
-    /// Sends once; once more on a fresh connection if the peer provably processed nothing, or if a call that only
-    /// reads met a reused connection that closed before any answer.
+    /// Sends once, and again as far as [`Self::resend`] allows.
     pub(super) async fn send(
         &self,
         ask: &Ask,
@@ -126,12 +133,12 @@ impl Proxy {
         caller: &Caller,
     ) -> Result<(Response<Received>, InFlight), Failure> {
         let mut connection = self.upstream.connection(ask.host).await.map_err(Failure::unsent)?;
-        let mut again = Again::Allowed;
+        let mut resends = Resends::default();
+        let mut body = ask.body.body().ok_or(Failure::NotReplayable)?;
         loop {
             if caller.is_gone() {
                 return Err(Failure::Caller(Fault::CallerGone));
             }
-            let body = ask.body.body().ok_or(Failure::NotReplayable)?;
             if !ask.only_reads() {
                 caller.must_finish();
             }
@@ -144,12 +151,29 @@ impl Proxy {
             if let Some(fault) = ask.body.fault() {
                 return Err(Failure::Caller(fault));
             }
-            if again == Again::Spent || !ask.may_be_sent_again(&error) {
-                return Err(Failure::of(error));
-            }
-            again = Again::Spent;
-            connection = self.upstream.fresh(ask.host).await.map_err(Failure::unsent)?;
+            (connection, body) = Box::pin(self.resend(ask, error, caller, &mut resends)).await?;
         }
+    }
+
+    /// What it takes to send once more: on a fresh connection, once, if the peer provably processed nothing, or if a call
+    /// that only reads met a reused connection that closed before any answer; on any, a few times, if it refused the
+    /// stream. The failure is the peer's if the body cannot be had again.
+    async fn resend(&self, ask: &Ask, error: SendError, caller: &Caller, so_far: &mut Resends) -> Result<(Connection, Body), Failure> {
+        let connection = match ask.resend(&error) {
+            Resend::Fresh if so_far.fresh == 0 => {
+                so_far.fresh += 1;
+                self.upstream.fresh(ask.host).await
+            }
+            Resend::InAMoment if so_far.refused < MOST_REFUSED => {
+                caller.may_cancel();
+                tokio::time::sleep(REFUSED_PAUSE * so_far.refused).await;
+                so_far.refused += 1;
+                self.upstream.connection(ask.host).await
+            }
+            Resend::Never | Resend::Fresh | Resend::InAMoment => return Err(Failure::of(error)),
+        };
+        let body = ask.body.body().ok_or_else(|| Failure::of(error))?;
+        Ok((connection.map_err(Failure::unsent)?, body))
     }
 }
 
