@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, response};
+use http_body::Body as _;
 
 use super::Ask;
 use super::ask::Resend;
@@ -25,8 +26,8 @@ use crate::upstream::{ConnectError, Connection, InFlight, SendError};
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
-/// An answer that is judged by its body is read for so long at most.
-const JUDGING: Duration = Duration::from_secs(2);
+/// The body of a 401 is waited for so long: without it the 401 is doubtful, which is enough for a second attempt.
+const DOUBTING: Duration = Duration::from_secs(2);
 /// An answer that dies right after its head is seen within this time; a slow one is passed on without its body.
 pub(super) const FIRST_PIECE: Duration = Duration::from_millis(20);
 
@@ -112,7 +113,7 @@ impl Proxy {
         let in_use = usage.in_use();
         let presented = present(ask, wanted, pick).await?;
         let answer = self.send(ask, presented.credential(), caller).await?;
-        let judged = judge(ask, wanted.scheme(), answer).await?;
+        let judged = judge(ask, wanted.scheme(), answer, self.rules.idle).await?;
         drop(in_use);
         let verdict = clocks::weigh(&pick.keyring, pick.uid, judged.verdict, &judged.head.headers);
         let judged = Judged { verdict, ..judged };
@@ -179,13 +180,14 @@ impl Proxy {
 
 /// Reads what must be read of an answer, and judges it. An answer about the request that broke off is a failure; a
 /// 401 that broke off is a 401 all the same.
-async fn judge(ask: &Ask, scheme: Scheme, (answer, under_way): (Response<Received>, InFlight)) -> Result<Judged, Failure> {
+async fn judge(ask: &Ask, scheme: Scheme, (answer, under_way): (Response<Received>, InFlight), idle: Duration) -> Result<Judged, Failure> {
     let (head, body) = answer.into_parts();
     let method = &ask.stripped.head().method;
     let (opened, verdict) = match refusal::need(ask.endpoint, scheme, method, head.status, &head.headers) {
         Need::Nothing(verdict) => (Opened::read(body, under_way, 1, FIRST_PIECE).await, verdict),
-        Need::Body => {
-            let opened = Opened::read(body, under_way, refusal::LONGEST_JUDGED, JUDGING).await;
+        Need::Body(otherwise) => {
+            let (limit, patience) = worth_reading(&body, otherwise, idle);
+            let opened = Opened::read(body, under_way, limit, patience).await;
             let bytes = opened.bytes();
             let seen = match opened.end {
                 End::Complete => Seen::Complete(&bytes),
@@ -198,5 +200,17 @@ async fn judge(ask: &Ask, scheme: Scheme, (answer, under_way): (Response<Receive
     match opened {
         Opened { end: End::Broken(error), .. } if matches!(verdict, Verdict::Accepted | Verdict::NoEvidence) => Err(Failure::Broken(error)),
         opened => Ok(Judged { head, opened, verdict }),
+    }
+}
+
+/// How much of a body is waited for, and for how long, so that it can be judged. A doubt is enough for a second attempt.
+/// Anything else would be passed on unjudged, refused or not, so its body gets as long as any may be silent, unless it is
+/// larger than what is judged.
+fn worth_reading(body: &Received, otherwise: Verdict, idle: Duration) -> (usize, Duration) {
+    let is_judged = usize::try_from(body.size_hint().lower()).is_ok_and(|length| length <= refusal::LONGEST_JUDGED);
+    match otherwise {
+        _ if !is_judged => (1, FIRST_PIECE),
+        Verdict::Doubtful => (refusal::LONGEST_JUDGED, DOUBTING),
+        Verdict::Accepted | Verdict::Refused | Verdict::Stale | Verdict::NoEvidence => (refusal::LONGEST_JUDGED, idle),
     }
 }

@@ -244,12 +244,9 @@ impl Fault {
             Self::Send(error @ SendError::NotProcessed(_)) => {
                 (send_status(error), error.code(), "Vonage closed the connection without processing the request", "send it again")
             }
-            Self::Send(error @ SendError::Refused(_)) => (
-                send_status(error),
-                error.code(),
-                "Vonage refused to take the request, again and again; nothing was executed",
-                "send it again",
-            ),
+            Self::Send(error @ SendError::Refused(_)) => {
+                (send_status(error), error.code(), "Vonage refused to take the request; nothing was executed", "send it again")
+            }
             Self::Send(error @ SendError::NoStream) => (
                 send_status(error),
                 error.code(),
