@@ -48,7 +48,8 @@ pub enum Outcome {
     },
     /// The file holds the same bytes as before.
     Unchanged,
-    /// The same file says less than before; it is read again soon, since it may be half written.
+    /// It may be half written: the same file says less than before, or one that it names is being written over. It is read
+    /// again soon.
     Doubted,
     /// The file cannot be used; the last good one stays.
     Kept {
