@@ -16,23 +16,18 @@
 //! Facts: the provider's API specifications, its guides, and the public tests of its gateway ("gateway tests" below); each
 //! file names what it imitates. Where the facts say nothing, the doc comment says "not verified".
 //!
-//! | file | duty |
+//! The rooms, from the top; each knows only rooms below it:
+//!
+//! | room | duty |
 //! |---|---|
-//! | `options` | what an emulator starts with, and how it is written on a command line |
-//! | `state` | accounts, slots, lag, applications |
-//! | `call` | a request that has been read: parameters and body fields |
-//! | `endpoints` | the emulator's own table: path, methods, hosts, schemes, refusal family, handler |
-//! | `auth` | which credentials are on a request and whether they are good |
-//! | `token`, `keys` | what a Bearer token claims; the keys that it may be signed with |
-//! | `signature`, `md5` | the parameter `sig` |
-//! | `refusals`, `standins` | refused credentials and their look-alikes, in each family |
-//! | `sms` `verify` `verify_v2` `insight` `messages` `account` `numbers` `applications` `secrets_api` `subaccounts` `generic` | what the endpoints do |
-//! | `answer` | the order of it all: gateway, credentials, product, handler, execution |
-//! | `faults` | which fault meets which request |
-//! | `allowance` | how many management calls an hour has |
-//! | `record`, `changes` | requests seen, messages executed; credentials created and revoked, in order |
-//! | `control`, `control_http`, `control_bodies` | the handle for tests, and the same over HTTP under `/_emulator/` |
-//! | `serve`, `outflow`, `wire` | connections, answers as they flow, the cable that can be cut |
+//! | `server` | connections, the way of a request, answers as they flow, the cable that can be cut |
+//! | `control` | the handle for tests, the same over HTTP under `/_emulator/`, and the record of what was seen and executed |
+//! | `gateway` | the table of endpoints, which credentials are on a request, and how each family refuses |
+//! | `apis` | what the endpoints do |
+//! | `world` | accounts, slots, applications, allowances, and what was changed |
+//! | `setup` | what an emulator starts with, which faults meet which request, which of two open answers is given |
+//! | `checks` | how a token, a key and a signature are judged; how long a change takes to be seen; who was let in |
+//! | `exchange` | a request that has been read, an answer before it flows |
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,48 +36,25 @@ use std::sync::Arc;
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
-mod account;
-mod allowance;
-mod answer;
-mod applications;
-mod auth;
-mod call;
-mod changes;
+mod apis;
+mod checks;
 mod control;
-mod control_bodies;
-mod control_http;
-mod endpoints;
-mod faults;
-mod generic;
-mod insight;
-mod keys;
-mod md5;
-mod messages;
-mod numbers;
-mod options;
-mod outflow;
-mod record;
-mod refusals;
-mod reply;
-mod secrets_api;
-mod serve;
-mod signature;
-mod sms;
-mod standins;
-mod state;
-mod subaccounts;
-mod token;
-mod verify;
-mod verify_v2;
-mod wire;
+mod exchange;
+mod gateway;
+mod server;
+mod setup;
+mod world;
 
-pub use changes::{Author, Change, Changed};
-pub use control::{Control, SecretNotCreated};
-pub use faults::{Break, Fault, MalformedFault, Rule, Shape, StandIn, Upload, When};
-pub use options::{AccountSpec, ApplicationSpec, Lag, MalformedSpec, Options};
-pub use record::{Executions, Seen};
-pub use signature::{MalformedMethod, SignatureMethod};
-pub use state::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
+use server::listen::Listening;
+
+pub use checks::lag::Lag;
+pub use checks::signature::{MalformedMethod, SignatureMethod};
+pub use control::handle::{Control, SecretNotCreated};
+pub use control::record::{Executions, Seen};
+pub use setup::dialect::{Dialect, LegacyBasic, NumbersRefusal, SlotsRefusal};
+pub use setup::faults::{Break, Fault, MalformedFault, Rule, Shape, StandIn, Upload, When};
+pub use setup::options::{AccountSpec, ApplicationSpec, MalformedSpec, Options};
+pub use world::changes::{Author, Change, Changed};
 
 /// Connections that may wait to be accepted: a load test opens hundreds at once.
 const BACKLOG: u32 = 4096;
@@ -104,8 +76,7 @@ impl Emulator {
         let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let control = Control::new(&options);
-        let listening =
-            serve::Listening { listener, tls: options.tls.clone(), streams: options.streams, shared: Arc::clone(control.shared()) };
+        let listening = Listening { listener, tls: options.tls.clone(), streams: options.streams, shared: Arc::clone(control.shared()) };
         Ok(Running { address, control, task: tokio::spawn(listening.run()) })
     }
 }

@@ -28,6 +28,7 @@ mod http2;
 mod join;
 mod origin;
 pub mod outgoing;
+mod places;
 mod pool;
 pub mod received;
 mod resolve;

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `kinds` | the nasty ways, as steps (pure) |
 //! | `calls` | the calls and what a good answer to each is (pure) |
-//! | `figures` | counts, their differences and rates (pure) |
+//! | `figures` | counts, their differences and rates, and the verdict over them (pure) |
 //! | `table` | what is shown (pure) |
 //! | `directory`, `stage`, `callers`, `rotate` | what really runs |
 //!
@@ -23,8 +23,8 @@ use super::run;
 use crate::clock;
 use crate::shutdown::{Shutdown, Signals};
 use callers::Callers;
-use figures::{Rates, Verdict};
-use rotate::{Event, Rotated, Schedule};
+use figures::{Rates, Rotated, Verdict};
+use rotate::{Event, Schedule};
 use stage::Stage;
 use table::Moment;
 
@@ -89,7 +89,7 @@ async fn show(length: Duration, mut screen: Screen) -> Outcome {
     let played = async {
         let rotated = play(&stage, &callers, length, &mut screen, &interrupt).await?;
         callers.stop().await?;
-        Ok(Verdict::of(rotated, &stage, &callers))
+        Ok(sum_up(rotated, &stage, &callers))
     };
     let verdict = tokio::select! {
         verdict = played => verdict?,
@@ -139,6 +139,12 @@ async fn play(
             }
         }
     }
+}
+
+/// After the last answer.
+fn sum_up(rotations: Vec<Rotated>, stage: &Stage, callers: &Callers) -> Verdict {
+    let load = callers.load();
+    Verdict { total: stage.figures(load), counts: load.counts(), rotations, duplicated: stage.duplicated(), failures: load.failures() }
 }
 
 /// How the demo is shown.

@@ -6,8 +6,8 @@
 //! | file | duty |
 //! |---|---|
 //! | `ask` | the request, and whether it may be sent again |
-//! | `attempt` | one attempt, and why it may have no answer |
-//! | `next` | which secret goes first, and what comes after a refusal |
+//! | `attempt`, `failure` | one attempt, and why it may have no answer |
+//! | `next`, `pick` | which secret goes first, and what comes after a refusal; the one that was chosen |
 //! | `present` | what the chosen value looks like on the request |
 //! | `lessons` | what is learnt from it all |
 //! | `told` | the log line |
@@ -32,13 +32,16 @@ use crate::vonage::refusal::Verdict;
 
 mod ask;
 mod attempt;
+mod failure;
 mod lessons;
 mod next;
+mod pick;
 mod present;
 mod told;
 
 pub(super) use ask::{Ask, AskBody};
-use attempt::{FIRST_PIECE, Failure, Judged};
+use attempt::{FIRST_PIECE, Judged};
+use failure::Failure;
 use lessons::Lessons;
 use next::{Next, may_mint_afresh};
 pub(super) use told::Told;

@@ -29,19 +29,17 @@ use super::body::Body;
 use super::connect::Protocol;
 use super::error::{ConnectError, SendError};
 use super::figures::Counters;
+use super::places::{Place, Places, UNTOLD};
 use super::pool::Shared;
 use super::received::Received;
 use super::wire::Wire;
 use crate::work::work;
 use exchange::{Broken, Exchange};
 use gathered::Gathered;
-pub(super) use places::Place;
-use places::{Places, UNTOLD};
 use task::Task;
 
 mod exchange;
 mod gathered;
-mod places;
 mod task;
 
 /// What a stream may have under way towards us, in bytes: a recording in one go, without a slow caller holding much.

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::error::Source;
-use super::http2::Place;
+use super::places::Place;
 
 /// The body of an answer.
 #[derive(Debug)]

@@ -239,7 +239,7 @@ async fn a_head_that_has_begun_on_a_kept_connection_is_served_while_the_process_
     process.signal(Signal::TERM);
     process.says("asked to end").await;
     // Longer than a process with nothing to do goes on.
-    let asked = std::time::Instant::now();
+    let asked = vonage_sidecar::clock::now();
     until(process.admin[0], "/readyz", |_| asked.elapsed() > Duration::from_millis(600)).await;
     kept.write_all(rest.as_bytes()).await.unwrap();
     let answer = next(&mut kept).await;
@@ -258,4 +258,21 @@ async fn neither_an_idle_connection_nor_half_a_head_holds_up_the_end() {
     process.signal(Signal::TERM);
     assert_eq!(tokio::time::timeout(Duration::from_secs(10), process.ends()).await.expect("held up"), Some(0));
     assert_eq!(read_on(&mut idle).await, b"");
+}
+
+#[tokio::test]
+async fn a_proof_asks_about_what_the_file_holds_and_about_nothing_else() {
+    let (home, emulator) = home_and_vonage().await;
+    home.write("credentials.toml", &one_account(&["LiveSecret1", "DeadSecret1"]));
+    let process = home.sidecar(emulator.address(), "").await;
+    home.write("credentials.toml", &one_account(&["LiveSecret1"]));
+    process.says("is gone from the file").await;
+    let post = async |path: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nx-sidecar-admin: 1\r\ncontent-length: 0\r\n\r\n");
+        String::from_utf8(raw(process.admin[0], head.as_bytes()).await).unwrap()
+    };
+    let proofs = post("/prove").await;
+    assert!(proofs.contains("\"position\":0") && !proofs.contains("refused"), "{proofs}");
+    let unknown = post("/prove?account=nobody12").await;
+    assert!(unknown.starts_with("HTTP/1.1 404 ") && unknown.contains("x-sidecar-error: not_held"), "{unknown}");
 }

@@ -1,14 +1,12 @@
-//! Counts, what they grew by, and what they come to at the end. Pure.
+//! Counts, what they grew by, which secret is in use, and what it comes to at the end. Pure.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::callers::Callers;
 use super::calls::Call;
-use super::rotate::Rotated;
-use super::stage::Stage;
+use super::kinds::Kind;
 
 /// What happened since the start, or in a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,6 +87,47 @@ fn whole(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
+/// The secret in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InUse {
+    /// None was accepted yet.
+    None,
+    /// One of the file: its place from 1, and how many there are.
+    Slot {
+        /// From 1.
+        place: usize,
+        /// In the file.
+        of: usize,
+    },
+    /// One that left the file and is kept for a while.
+    LeftTheFile,
+}
+
+impl InUse {
+    /// In plain words.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::None => "no secret yet".to_owned(),
+            Self::Slot { place, of } => format!("secret {place} of {of} in the file"),
+            Self::LeftTheFile => "the one that left the file".to_owned(),
+        }
+    }
+}
+
+/// A rotation that is over.
+#[derive(Debug, Clone)]
+pub(super) struct Rotated {
+    /// From 1.
+    pub(super) number: usize,
+    pub(super) kind: Kind,
+    /// In plain words.
+    pub(super) what: String,
+    /// What happened from its first step to its last.
+    pub(super) meanwhile: Figures,
+    /// The longest call that ended meanwhile.
+    pub(super) slowest: Duration,
+}
+
 /// What it all came to.
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -102,12 +141,6 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// After the last answer.
-    pub(super) fn of(rotations: Vec<Rotated>, stage: &Stage, callers: &Callers) -> Self {
-        let load = callers.load();
-        Self { total: stage.figures(load), counts: load.counts(), rotations, duplicated: stage.duplicated(), failures: load.failures() }
-    }
-
     /// Whether the promise held.
     pub(super) fn is_kept(&self) -> bool {
         self.total.failed == 0 && self.duplicated == 0

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::super::report::Failure;
 use super::callers::Callers;
 use super::calls::KEY;
-use super::figures::Figures;
+use super::figures::Rotated;
 use super::kinds::{Kind, Step, Which};
 use super::stage::{Stage, secret};
 use crate::clock;
@@ -36,20 +36,6 @@ pub(super) enum Event {
     Begun(String),
     /// It is over.
     Ended(Rotated),
-}
-
-/// A rotation that is over.
-#[derive(Debug, Clone)]
-pub(super) struct Rotated {
-    /// From 1.
-    pub(super) number: usize,
-    pub(super) kind: Kind,
-    /// In plain words.
-    pub(super) what: String,
-    /// What happened from its first step to its last.
-    pub(super) meanwhile: Figures,
-    /// The longest call that ended meanwhile.
-    pub(super) slowest: Duration,
 }
 
 /// Rotates until the time is up or an interrupt comes, every kind at least once unless interrupted.

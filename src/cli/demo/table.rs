@@ -8,37 +8,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::calls::PLACEHOLDER;
-use super::figures::{Figures, Rates, Verdict};
-use super::rotate::Rotated;
+use super::figures::{Figures, InUse, Rates, Rotated, Verdict};
 
 /// Columns for what happened.
 pub(super) const WHAT: usize = 36;
-
-/// The secret in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InUse {
-    /// None was accepted yet.
-    None,
-    /// One of the file: its place from 1, and how many there are.
-    Slot {
-        /// From 1.
-        place: usize,
-        /// In the file.
-        of: usize,
-    },
-    /// One that left the file and is kept for a while.
-    LeftTheFile,
-}
-
-impl InUse {
-    fn words(self) -> String {
-        match self {
-            Self::None => "no secret yet".to_owned(),
-            Self::Slot { place, of } => format!("secret {place} of {of} in the file"),
-            Self::LeftTheFile => "the one that left the file".to_owned(),
-        }
-    }
-}
 
 /// Everything at one moment.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! One attempt: inject, send, read what must be read, judge.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, response};
@@ -8,11 +7,10 @@ use http_body::Body as _;
 
 use super::Ask;
 use super::ask::Resend;
+use super::failure::Failure;
+use super::pick::Pick;
 use super::present::present;
 use crate::clock;
-use crate::credentials::standing::Standing;
-use crate::credentials::usage::Usage;
-use crate::credentials::{Generation, Keyring, Uid};
 use crate::inject::{self, Credential};
 use crate::prove::clocks;
 use crate::proxy::Proxy;
@@ -21,8 +19,8 @@ use crate::proxy::caller::Caller;
 use crate::proxy::fault::Fault;
 use crate::proxy::whose::Wanted;
 use crate::upstream::body::Body;
-use crate::upstream::received::{BrokenOff, Received};
-use crate::upstream::{ConnectError, Connection, InFlight, SendError};
+use crate::upstream::received::Received;
+use crate::upstream::{Connection, InFlight, SendError};
 use crate::vonage::endpoints::Scheme;
 use crate::vonage::refusal::{self, Need, Seen, Verdict};
 
@@ -37,66 +35,12 @@ const MOST_REFUSED: u32 = 5;
 /// What is added to the pause before each but the first of them.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
-/// The value chosen for an attempt.
-#[derive(Debug)]
-pub(super) struct Pick {
-    pub keyring: Keyring,
-    pub uid: Uid,
-    pub generation: Generation,
-    pub standing: Standing,
-}
-
-impl Pick {
-    /// What it was used for so far.
-    pub(super) fn usage(&self) -> Option<&Arc<Usage>> {
-        self.keyring.item(self.uid).map(|item| item.usage)
-    }
-}
-
 /// An answer with its verdict, held or about to go back.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub head: response::Parts,
     pub opened: Opened,
     pub verdict: Verdict,
-}
-
-/// Why an attempt has no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Nothing was written, or the peer provably processed nothing.
-    Unsent(Fault),
-    /// Nothing was written: the body was begun by an earlier attempt, which was refused, and outgrew its copy since.
-    NotReplayable,
-    /// It was begun: what the peer did is not known.
-    Begun(SendError),
-    /// The answer broke off.
-    Broken(BrokenOff),
-    /// The caller broke it.
-    Caller(Fault),
-}
-
-impl Failure {
-    fn unsent(error: ConnectError) -> Self {
-        Self::Unsent(Fault::Connect(error))
-    }
-
-    fn of(error: SendError) -> Self {
-        match error {
-            SendError::NotProcessed(_) | SendError::Refused(_) | SendError::NoStream => Self::Unsent(Fault::Send(error)),
-            SendError::ClosedBeforeAnswer(_) | SendError::Timeout | SendError::Failed(_) => Self::Begun(error),
-        }
-    }
-
-    /// The fault, when this was the only attempt.
-    pub(super) fn into_fault(self) -> Fault {
-        match self {
-            Self::Unsent(fault) | Self::Caller(fault) => fault,
-            Self::Begun(error) => Fault::Send(error),
-            // Without an earlier attempt the body has its start, so the first of the two is never alone.
-            Self::NotReplayable | Self::Broken(_) => Fault::AnswerBroken,
-        }
-    }
 }
 
 /// How often an attempt was sent again so far.

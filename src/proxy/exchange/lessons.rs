@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Ask;
-use super::attempt::Pick;
+use super::pick::Pick;
 use crate::clock;
 use crate::credentials::standing::{Few, Lesson};
 use crate::credentials::{Keyring, Uid};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::attempt::Pick;
 use super::lessons::Lessons;
+use super::pick::Pick;
 use super::{Ask, Told};
 use crate::clock;
 use crate::credentials::Uid;

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::attempt::{Failure, Pick};
+use super::failure::Failure;
+use super::pick::Pick;
 use super::{Ask, AskBody};
 use crate::clock;
 use crate::credentials::{Account, Basic, Keyring, Slot, Uid};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use http::request::Parts;
 
-use super::attempt::Pick;
+use super::pick::Pick;
 use crate::credentials::Generation;
 use crate::credentials::keyring::Called;
 use crate::proxy::route::Routed;

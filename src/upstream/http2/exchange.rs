@@ -13,8 +13,8 @@ use h2::{Reason, SendStream};
 use http::Response;
 use http_body::Body as _;
 
-use super::Place;
 use crate::upstream::body::{Body, BodyError};
+use crate::upstream::places::Place;
 use crate::upstream::received::Received;
 
 /// A request that was begun.
