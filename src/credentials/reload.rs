@@ -2,7 +2,8 @@
 //!
 //! Invariants: one read at a time, on a blocking thread; a read that hangs holds up no request for longer
 //! than 100 ms; a file that cannot be used changes nothing; a file that says less than before under the same inode
-//! may be half written, and is believed only when it says so twice, [`super::pace::DOUBT`] apart.
+//! may be half written, and is believed only when it says so twice, [`super::pace::DOUBT`] apart. So is a file that it
+//! names, where what is replaced is not kept for a while.
 //!
 //! Not here: when to read ([`super::pace`]), what is read ([`super::read`]), what it does to what is held
 //! ([`super::linger`]). Whether we are ready is seen in the store: accounts or none.
