@@ -199,7 +199,7 @@ impl Proxy {
             }
             AskBody::Whole(share.hold(clean.unwrap_or(whole)))
         } else {
-            match body::arrived(body, self.rules.replay, self.rules.idle, Arc::clone(&self.memory)).await {
+            match body::arrived(body, self.rules.replay, self.rules.idle, &self.memory).await {
                 Arrived::Whole(bytes) => AskBody::Whole(bytes),
                 Arrived::Partly(tee) => AskBody::Teed(tee),
             }
@@ -225,7 +225,7 @@ impl Proxy {
             if whole.is_empty() && body.is_end_stream() && data.len() <= body::SMALL {
                 return Ok((data, share));
             }
-            share.grow(data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
+            share.grow_to(whole.len() + data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
             whole.extend_from_slice(&data);
         }
     }

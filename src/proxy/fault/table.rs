@@ -263,6 +263,15 @@ impl Fault {
             Self::Send(error @ SendError::NotProcessed(_)) => {
                 (send_status(error), error.code(), "Vonage closed the connection without processing the request", "send it again")
             }
+            Self::Send(error @ SendError::Refused(_)) => {
+                (send_status(error), error.code(), "Vonage refused to take the request; nothing was executed", "send it again")
+            }
+            Self::Send(error @ SendError::NoStream) => (
+                send_status(error),
+                error.code(),
+                "Vonage had no room for another request at once for timeouts.answer_head; nothing was sent",
+                "send it again, or fewer at once",
+            ),
             Self::Send(error) => (
                 send_status(error),
                 error.code(),
@@ -293,7 +302,7 @@ fn connect_status(error: &ConnectError) -> u16 {
 
 fn send_status(error: &SendError) -> u16 {
     match error {
-        SendError::Timeout => 504,
-        SendError::NotProcessed(_) | SendError::ClosedBeforeAnswer(_) | SendError::Failed(_) => 502,
+        SendError::Timeout | SendError::NoStream => 504,
+        SendError::NotProcessed(_) | SendError::Refused(_) | SendError::ClosedBeforeAnswer(_) | SendError::Failed(_) => 502,
     }
 }
