@@ -52,7 +52,7 @@ async fn proofs_are_asked_of_private_keys_too_and_of_one_application_alone() {
     let of_account = proofs(&admin(&sidecar, Method::POST, &format!("/prove?account={KEY}")).await);
     assert_eq!(of_account.iter().filter(|(application, ..)| application.is_some()).count(), 2);
     assert_eq!(of_account.len(), 4, "one secret at two hosts, two keys at one");
-    assert!(proofs(&admin(&sidecar, Method::POST, "/prove?application=another").await).is_empty());
+    assert_eq!(admin(&sidecar, Method::POST, "/prove?application=another").await.code(), "not_held");
     let metrics = admin(&sidecar, Method::GET, "/metrics").await;
     let line = format!("vonage_sidecar_usable_private_keys{{application=\"{APPLICATION}\"}} 1");
     assert!(metrics.text().lines().any(|printed| printed == line), "{}", metrics.text());
