@@ -1,7 +1,8 @@
 //! Finds the sidecars that read the credentials file, and asks them.
 //!
 //! Invariants: the list is made anew at each look, and everybody seen before is asked as well; a list that cannot be
-//! made is a failure, never an empty list; each request has a limit of its own, and no more than [`AT_ONCE`] are under
+//! made is a failure, never an empty list; a name is everybody at its addresses, since whoever answers by it may be
+//! another one each time; each request has a limit of its own, and no more than [`AT_ONCE`] are under
 //! way; only a refused connection counts as nobody being there.
 //!
 //! Not here: who is on the list ([`roster`]), what answers prove (`evidence`).
@@ -21,7 +22,7 @@ use crate::config::{self, Address, Settings};
 use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable, Whose};
 use crate::secret::AccessToken;
 use crate::tokens::{TokenError, Tokens};
-use roster::{Member, Way};
+use roster::{Member, Target, Way};
 
 mod ask;
 pub mod roster;
@@ -150,14 +151,14 @@ impl Fleet {
             Sources::Own(origin) => return Ok(vec![Member::at(origin)]),
             Sources::Named(fleet) => fleet,
         };
-        let mut found: Vec<Member> = fleet.members.iter().map(|origin| Member::at(origin)).collect();
+        let mut found = at_every_address(&fleet.members).await;
         if let Some(name) = &fleet.dns {
             let addresses = tokio::net::lookup_host(name).await.map_err(|cause| NoList::Name(name.clone(), cause))?;
             found.extend(addresses.map(|address| Member::at(&format!("http://{address}"))));
         }
         if !fleet.command.is_empty() {
             let output = run(&fleet.command).await.map_err(NoList::Command)?;
-            let told = roster::told(&output).map_err(|line| NoList::Command(format!("printed no status document in line {line}")))?;
+            let told = roster::told(&output).map_err(|untold| NoList::Command(untold.to_string()))?;
             found.extend(told);
         }
         Ok(found)
@@ -168,6 +169,22 @@ impl Fleet {
         let Sources::Named(config::rotation::Fleet { token: Some(token), .. }) = &self.sources else { return Ok(None) };
         Ok(Tokens::read(std::slice::from_ref(token))?.current().first().cloned())
     }
+}
+
+/// Everybody at these origins. A name that cannot be looked up stays a member, which will not answer.
+async fn at_every_address(origins: &[String]) -> Vec<Member> {
+    let mut looking = JoinSet::new();
+    for origin in origins.iter().cloned() {
+        looking.spawn(async move {
+            let target = Target::parse(&origin).filter(Target::may_be_many);
+            let found = match &target {
+                Some(target) => Member::at_each(&origin, target, ask::addresses(target).await.unwrap_or_default()),
+                None => Vec::new(),
+            };
+            if found.is_empty() { vec![Member::at(&origin)] } else { found }
+        });
+    }
+    looking.join_all().await.into_iter().flatten().collect()
 }
 
 /// The address at which a sidecar of these settings answers on this machine.

@@ -66,6 +66,28 @@ async fn members_are_found_by_a_name_and_by_a_program() {
     assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, ids), "nothing begins that nobody could give leave to end");
 }
 
+/// The resolver takes `127.1` for a name, and its address for 127.0.0.1.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_everybody_at_its_addresses() {
+    let host = host("").await;
+    let address = host.sidecar.admin[0];
+    host.finds("", &format!("fleet.members = [\"http://127.1:{}\"]", address.port()));
+    host.does(&format!("rotate --account {KEY}")).await;
+    host.is_rotated(KEY, OLD);
+    assert_eq!(host.reports()[0]["members"][0]["name"], format!("http://{address}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_tells_of_two_sidecars_by_one_name_begins_nothing() {
+    let host = host("").await;
+    let one = |boot_id: &str| format!("{{\"name\":\"sidecar\",\"boot_id\":\"{boot_id}\",\"schema\":1}}\n");
+    host.home.write("told", &format!("{}{}", one("one"), one("other")));
+    host.finds("", &format!("fleet.command = [\"cat\", {:?}]", host.home.file("told")));
+    let told = host.refuses(&format!("rotate --account {KEY}"), "printed sidecar twice").await;
+    assert!(told.err.contains("a `name` of its own"), "{}", told.err);
+    assert_eq!((host.ids(KEY).len(), host.held(KEY).len()), (1, 1));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listed_member_that_is_silent_keeps_the_old_secret_alive_and_an_emergency_names_it() {
     let host = host("").await;
