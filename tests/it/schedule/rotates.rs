@@ -46,6 +46,19 @@ async fn a_sidecar_that_would_forget_its_journal_says_so_and_rotates_nothing() {
 }
 
 #[tokio::test]
+async fn a_sidecar_that_waits_for_its_turn_to_deliver_ends_when_it_is_told_to() {
+    let emulator = vonage(Options::with_account(KEY, &[OLD])).await;
+    let home = Home::new();
+    home.write("credentials.toml", &one_account(&[OLD]));
+    let state = home.file("state");
+    let _turn_of_another = vonage_sidecar::rotation::lineage::disk::turn(&state).unwrap().unwrap();
+    let sidecar = home.with_settings(&here(emulator.address(), &format!("state_dir_persists = true\n{SECONDS}"))).await;
+    until_it_says(&sidecar, "/status", "\"step\":\"deploy\"").await;
+    sidecar.signal(rustix::process::Signal::TERM);
+    assert_eq!(sidecar.ends().await, Some(0));
+}
+
+#[tokio::test]
 async fn a_pause_is_kept_and_its_end_is_seen() {
     let emulator = vonage(Options::with_account(KEY, &[OLD])).await;
     let home = Home::new();
