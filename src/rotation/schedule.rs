@@ -155,6 +155,8 @@ impl<'a> Subject<'a> {
         };
         let rested = match self.tried {
             Tried::Well => SystemTime::UNIX_EPOCH,
+            // By a clock that was ahead and is set right now: it says nothing about how long ago that was.
+            Tried::InVain { ended_at, .. } if ended_at > now => SystemTime::UNIX_EPOCH,
             Tried::InVain { times, ended_at } => ended_at + retry_after(policy, times),
         };
         let (earliest, window) = match self.progress {
