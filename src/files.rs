@@ -22,7 +22,7 @@ mod lock;
 mod replace;
 
 pub use directory::{list, may_fill, may_replace, nearest, private_directory, resolve};
-pub use lock::{Lock, lock, lock_file};
+pub use lock::{Lock, holder, lock, lock_file};
 pub use replace::{replace, replace_like, try_replace, try_replace_like};
 
 /// A file that could not be read or written, and why.

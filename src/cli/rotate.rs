@@ -9,6 +9,7 @@ use super::surroundings;
 use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
+use crate::rotation::journal::disk::DiskError;
 use crate::rotation::keypair::task::Window;
 use crate::rotation::machine::{Kind, State as _};
 use crate::rotation::notify::Notifier;
@@ -375,7 +376,13 @@ pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
         NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
         NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
         NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
-        NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
+        // Not another directory: a second rotation would make a second secret.
+        NotRun::Disk(DiskError::Locked { .. }) => {
+            failure.hint("wait for that one to end, then run it again: it may be another command, or the schedule of a sidecar")
+        }
+        NotRun::Disk(DiskError::File(_) | DiskError::Unusable { .. }) => {
+            failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory")
+        }
         NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
     }
 }

@@ -37,8 +37,13 @@ pub enum DiskError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process is at it.
-    #[error("{} is locked: another process is at it; wait for it to end", .0.display())]
-    Locked(PathBuf),
+    #[error("{} is locked: another process is at it{}", .path.display(), .holder.map(|id| format!(" (number {id})")).unwrap_or_default())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+        /// The number of the process, when that is known.
+        holder: Option<u32>,
+    },
     /// The text is of no use.
     #[error("{}: {cause}", .path.display())]
     Unusable {
@@ -63,7 +68,7 @@ impl Disk {
     fn named(directory: &Path, name: &str) -> Result<Self, DiskError> {
         files::private_directory(directory)?;
         let path = directory.join(format!("{name}.lock"));
-        let lock = files::lock_file(&path)?.ok_or(DiskError::Locked(path))?;
+        let lock = files::lock_file(&path)?.ok_or_else(|| DiskError::Locked { holder: files::holder(&path), path })?;
         let disk = Self { path: directory.join(format!("{name}.json")), _lock: lock };
         disk.sweep(directory)?;
         Ok(disk)
@@ -140,7 +145,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = Disk::open(directory.path(), &account()).unwrap();
         let second = Disk::open(directory.path(), &account()).unwrap_err();
-        assert!(matches!(second, DiskError::Locked(_)), "{second}");
+        let us = std::process::id();
+        assert!(matches!(second, DiskError::Locked { holder: Some(holder), .. } if holder == us), "{second}");
+        assert!(second.to_string().ends_with(&format!("another process is at it (number {us})")), "{second}");
         Disk::open(directory.path(), &ApiKey::parse("other").unwrap()).unwrap();
         drop(first);
         Disk::open(directory.path(), &account()).unwrap();

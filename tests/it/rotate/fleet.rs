@@ -97,7 +97,8 @@ async fn a_listed_member_that_is_silent_keeps_the_old_secret_alive_and_an_emerge
     let line = waiting.prints("waiting: ").await;
     assert!(line.contains(&format!("127.0.0.1:{dead} does not answer (connection refused)")), "{line}");
     let second = host.run(&format!("rotate --account {KEY}")).await;
-    assert!(second.code == Some(2) && second.err.contains("another process is at it"), "{}", second.err);
+    assert!(second.code == Some(2) && second.err.contains(&format!("another process is at it (number {})", waiting.pid)), "{}", second.err);
+    assert!(second.err.contains("hint: wait for that one to end") && !second.err.contains("--state-dir"), "{}", second.err);
     assert_eq!(host.ids(KEY).len(), 2);
     waiting.signal(Signal::KILL);
     waiting.ends().await;
