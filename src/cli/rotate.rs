@@ -161,7 +161,8 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
         let rotator = rotator(operator)?;
         if let Some(due) = due {
-            return rotate_due(arguments, &rotator, due).await;
+            let exit = rotate_due(arguments, &rotator, due.accounts).await?;
+            return if due.unseen.is_empty() { Ok(exit) } else { Err(not_seen(&due.unseen)) };
         }
         if let Some(application) = &arguments.which.application {
             return keys(arguments, application, &rotator).await;
@@ -178,15 +179,29 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
     })
 }
 
-/// The accounts that are due. Nobody is while the schedule pauses.
-async fn due(operator: &Operator) -> Result<Vec<ApiKey>, Failure> {
+/// What is due, as far as it can be seen.
+#[derive(Default)]
+struct DueNow {
+    accounts: Vec<ApiKey>,
+    /// Accounts that cannot be seen.
+    unseen: Vec<ApiKey>,
+}
+
+/// What cannot be seen must not pass for what is in order, whatever was due beside it.
+fn not_seen(unseen: &[ApiKey]) -> Failure {
+    let failure = unseen.iter().fold(Failure::no("not every account can be seen"), |failure, account| failure.because(account));
+    failure.hint("vonage-sidecar secrets audit says more")
+}
+
+/// What is due. Nothing is while the schedule pauses.
+async fn due(operator: &Operator) -> Result<DueNow, Failure> {
     let rotation = &operator.settings.rotation;
     if rotation.policies.is_empty() {
         return Err(Failure::no("no policy says when a secret is due").hint("add a [[rotation.policy]] with max_age to sidecar.toml"));
     }
     if place::is_paused(&rotation.state_dir) {
         report::notice("paused: `vonage-sidecar schedule resume` ends it\n");
-        return Ok(Vec::new());
+        return Ok(DueNow::default());
     }
     let parsed = operator.held()?;
     let seen = operator.survey().look(&parsed, Breadth::Held, |_| true).await;
@@ -195,12 +210,8 @@ async fn due(operator: &Operator) -> Result<Vec<ApiKey>, Failure> {
         report::notice(&format!("{account} is not seen: {why}\n"));
     }
     let subjects: Vec<Subject<'_>> = seen.iter().filter_map(|seen| Subject::of(seen, &rotation.policies, Tried::Well, now)).collect();
-    let due = schedule::all_due(&subjects, now);
-    // What cannot be seen must not pass for what is in order.
-    if due.is_empty() && subjects.len() < seen.len() {
-        return Err(Failure::no("not every account can be seen").hint("vonage-sidecar secrets audit says more"));
-    }
-    Ok(due)
+    let unseen = seen.iter().filter(|seen| seen.listed.is_err()).map(|seen| seen.account.clone()).collect();
+    Ok(DueNow { accounts: schedule::all_due(&subjects, now), unseen })
 }
 
 async fn rotate_due(arguments: &Arguments, rotator: &Rotator, due: Vec<ApiKey>) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vonage_sidecar::emulator::Options;
+use vonage_sidecar::emulator::{AccountSpec, Options};
 
 use super::looks::until_it_says;
 use crate::rotate::rig::{Host, KEY, Load, OLD, one_account};
@@ -94,4 +94,17 @@ async fn what_is_due_is_rotated_by_the_command_and_nothing_else_is() {
     // The audit knows what the rotation left.
     let audit = host.does("secrets audit --history 1y").await;
     assert!(audit.out.contains("1 rotations") && audit.out.contains(" done "), "{}", audit.out);
+}
+
+#[tokio::test]
+async fn what_cannot_be_seen_is_exit_1_after_what_is_due_was_done() {
+    let mut options = Options::with_account(KEY, &[OLD]);
+    options.accounts.push(AccountSpec::new("dead1234", &["AnotherOne1"]));
+    let dead = "[[account]]\napi_key = \"dead1234\"\nsecrets = [\"DeadSecret1\"]\n";
+    let host = Host::with(options, &format!("{}{dead}", one_account(&[OLD])), "approve = \"never\"\n").await;
+    let settings = host.text("sidecar.toml");
+    host.home.write("sidecar.toml", &format!("{settings}[[rotation.policy]]\nmatch = \"{KEY}\"\nmax_age = \"1ms\"\n"));
+    let told = host.refuses("rotate --if-due", "not every account can be seen").await;
+    assert!(told.err.contains("caused by: dead1234"), "{}", told.err);
+    host.is_rotated(KEY, OLD);
 }
