@@ -146,6 +146,10 @@ fn a_document_is_read_for_one_account_and_the_rest_is_ignored() {
         Look::parse(br#"{"schema":2,"boot_id":"b","uptime_seconds":1,"revision":null,"accounts":[]}"#, &account("a")),
         Err(Unreadable::Newer(2))
     );
+    // Silence about the last use is not "never".
+    let silent = std::str::from_utf8(text).unwrap().replace("\"last_used_seconds\":0.0,", "");
+    let unreadable = Look::parse(silent.as_bytes(), &account("abcd1234")).unwrap_err();
+    assert!(unreadable.to_string().contains("last_used_seconds"), "{unreadable}");
     assert!(matches!(Look::parse(b"<html>", &account("a")), Err(Unreadable::Malformed(_))));
 }
 
