@@ -7,7 +7,6 @@
 //!
 //! Not here: who is on the list ([`roster`]), what answers prove (`evidence`).
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::config::{self, Address, Settings};
 use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable, Whose};
+use crate::rotation::program::{Output, Program};
 use crate::secret::AccessToken;
 use crate::tokens::{TokenError, Tokens};
 use roster::{Member, Target, Way};
@@ -157,7 +157,7 @@ impl Fleet {
             found.extend(addresses.map(|address| Member::at(&format!("http://{address}"))));
         }
         if !fleet.command.is_empty() {
-            let output = run(&fleet.command).await.map_err(NoList::Command)?;
+            let output = run(&fleet.command, COMMAND).await.map_err(NoList::Command)?;
             let told = roster::told(&output).map_err(|untold| NoList::Command(untold.to_string()))?;
             found.extend(told);
         }
@@ -224,16 +224,13 @@ async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessT
 }
 
 /// What a command prints.
-async fn run(words: &[String]) -> Result<Bytes, String> {
-    let Some((program, arguments)) = words.split_first() else { return Ok(Bytes::new()) };
-    let mut command = tokio::process::Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let ended = tokio::time::timeout(COMMAND, command.output()).await;
-    match ended {
-        Err(_) => Err(format!("did not end within {} seconds", COMMAND.as_secs())),
-        Ok(Err(cause)) => Err(format!("cannot be started: {cause}")),
-        Ok(Ok(output)) if !output.status.success() => Err(format!("ended with {}", output.status)),
-        Ok(Ok(output)) if output.stdout.len() > LONGEST => Err("printed too much".to_owned()),
-        Ok(Ok(output)) => Ok(output.stdout.into()),
+async fn run(words: &[String], patience: Duration) -> Result<Bytes, String> {
+    let program = Program { words, input: "", output: Output::Standard, most: LONGEST + 1, patience };
+    let ran = program.run().await.map_err(|cause| format!("cannot be started: {cause}"))?;
+    match ran.status {
+        None => Err(format!("did not end within {} seconds", patience.as_secs())),
+        Some(status) if !status.success() => Err(format!("ended with {status}")),
+        Some(_) if ran.said.len() > LONGEST => Err("printed too much".to_owned()),
+        Some(_) => Ok(ran.said.into()),
     }
 }
