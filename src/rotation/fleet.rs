@@ -157,7 +157,7 @@ impl Fleet {
             found.extend(addresses.map(|address| Member::at(&format!("http://{address}"))));
         }
         if !fleet.command.is_empty() {
-            let output = run(&fleet.command, COMMAND).await.map_err(NoList::Command)?;
+            let output = run(&fleet.command).await.map_err(NoList::Command)?;
             let told = roster::told(&output).map_err(|untold| NoList::Command(untold.to_string()))?;
             found.extend(told);
         }
@@ -224,11 +224,11 @@ async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessT
 }
 
 /// What a command prints.
-async fn run(words: &[String], patience: Duration) -> Result<Bytes, String> {
-    let program = Program { words, input: "", output: Output::Standard, most: LONGEST + 1, patience };
+async fn run(words: &[String]) -> Result<Bytes, String> {
+    let program = Program { words, input: "", output: Output::Standard, most: LONGEST + 1, patience: COMMAND };
     let ran = program.run().await.map_err(|cause| format!("cannot be started: {cause}"))?;
     match ran.status {
-        None => Err(format!("did not end within {} seconds", patience.as_secs())),
+        None => Err(format!("did not end within {} seconds", COMMAND.as_secs())),
         Some(status) if !status.success() => Err(format!("ended with {status}")),
         Some(_) if ran.said.len() > LONGEST => Err("printed too much".to_owned()),
         Some(_) => Ok(ran.said.into()),
