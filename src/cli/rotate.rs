@@ -391,6 +391,9 @@ pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
         NotRun::Disk(DiskError::Locked { .. }) => {
             failure.hint("wait for that one to end, then run it again: it may be another command, or the schedule of a sidecar")
         }
+        NotRun::Disk(DiskError::Misplaced { .. }) => {
+            failure.hint("give it back the name of its account, or move it away and look at `secrets list` for a secret that nobody holds")
+        }
         NotRun::Disk(DiskError::File(_) | DiskError::Unusable { .. }) => {
             failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory")
         }

@@ -181,6 +181,11 @@ impl Kind for KeyPairs {
     type Stuck = Stuck;
     type Asking = Infallible;
 
+    /// No API key has a full stop.
+    fn name(plan: &Plan) -> String {
+        format!("application.{}", plan.task.application)
+    }
+
     fn step(view: &View<'_, Self>, chance: &mut Self::Chance) -> Move<Self> {
         steps::step(view, chance).unwrap_or_else(|first| first)
     }

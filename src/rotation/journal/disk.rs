@@ -1,7 +1,8 @@
 //! Keeps journals in a directory, one an account or application, and lets one process at a time at each.
 //!
 //! Invariants: a journal is whole or the one before; it is durable, and so is its name, before a save returns; nobody
-//! but the owner can read it; who holds a [`Disk`] is the only one on this machine that rotates the account.
+//! but the owner can read it; who holds a [`Disk`] is the only one on this machine that rotates the account; a journal
+//! under the name of another account is not taken up.
 //!
 //! Not here: what is in it ([`super::Journal`]). Two machines with a directory each are not kept apart by this.
 
@@ -51,6 +52,14 @@ pub enum DiskError {
         path: PathBuf,
         /// Why.
         cause: Unusable,
+    },
+    /// It is of another account or application.
+    #[error("{} is the journal of {of}", .path.display())]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+        /// The name by which it would be found.
+        of: String,
     },
 }
 
@@ -113,7 +122,12 @@ fn read<K: Kind>(path: &Path) -> Result<Option<Journal<K>>, DiskError> {
     };
     let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
-    Journal::parse(text).map(Some).map_err(unusable)
+    let journal: Journal<K> = Journal::parse(text).map_err(unusable)?;
+    let of = K::name(&journal.plan);
+    if path.file_stem().is_none_or(|stem| *stem != *of) {
+        return Err(DiskError::Misplaced { path: path.to_path_buf(), of });
+    }
+    Ok(Some(journal))
 }
 
 #[cfg(test)]
@@ -138,6 +152,17 @@ mod tests {
         assert_eq!(*disk.load::<Secrets>().unwrap().unwrap().to_text(), *journal().to_text());
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&state), mode(&state.join("abcd1234.json"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_journal_of_another_account_is_not_taken_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = ApiKey::parse("other").unwrap();
+        Disk::open(directory.path(), &account()).unwrap().save(&journal()).unwrap();
+        std::fs::rename(directory.path().join("abcd1234.json"), directory.path().join("other.json")).unwrap();
+        let told = Disk::open(directory.path(), &other).unwrap().load::<Secrets>().unwrap_err();
+        assert!(told.to_string().ends_with("other.json is the journal of abcd1234"), "{told}");
+        assert!(matches!(Disk::peek(directory.path(), &other), Err(DiskError::Misplaced { .. })));
     }
 
     #[test]
