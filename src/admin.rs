@@ -24,7 +24,7 @@ use crate::shutdown::Shutdown;
 use crate::vonage::hosts::Host;
 
 pub(crate) mod age;
-mod guard;
+pub mod guard;
 mod metrics_page;
 mod page;
 pub mod serve;
@@ -47,8 +47,8 @@ pub trait Operations: Send + Sync {
     fn rotation(&self, now: Instant) -> status::rotation::Rotation;
     /// Reads the credentials file now and says what came of it.
     fn reload(&self) -> Pending<'_, status::Reload>;
-    /// Tries secrets and private keys with free calls.
-    fn prove(&self, whose: Proven) -> Pending<'_, Vec<status::Proof>>;
+    /// Tries secrets and private keys of the file with free calls. None: it does not hold that account or application.
+    fn prove(&self, whose: Proven) -> Pending<'_, Option<Vec<status::Proof>>>;
 }
 
 /// Whose secrets and private keys are tried.

@@ -21,6 +21,7 @@ mod drill;
 mod emulator;
 mod explain;
 mod health;
+mod line;
 pub mod locate;
 mod operator;
 mod placeholders;

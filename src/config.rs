@@ -32,7 +32,14 @@ pub mod validate;
 pub fn parse(path: &Path, text: &str) -> Result<(Settings, Problems), Problems> {
     // Editors on Windows begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    validate::settings(path, text, file::read(path, text)?)
+    let (file, mut misspelt) = file::read(path, text)?;
+    match validate::settings(path, text, file) {
+        Ok(settings) if misspelt.is_empty() => Ok(settings),
+        Ok((_, problems)) | Err(problems) => {
+            misspelt.extend(problems);
+            Err(misspelt)
+        }
+    }
 }
 
 /// Where a text says that the credentials are, also when the rest of it cannot be used; none when it is not TOML. So

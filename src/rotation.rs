@@ -17,8 +17,9 @@
 //! what is written down of a rotation ([`report`]), which deploy has which mark ([`lineage`]).
 //! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk
 //! ([`journal::disk`]), calls to the provider ([`provider`]), looking at every account ([`survey`]), telling somebody
-//! ([`notify`]), what a sidecar does by itself ([`rounds`]) and where it may ([`place`], [`mounts`]), delivery of a new
-//! file ([`sinks`]), running a program for any of them ([`program`]), values of single commands that the provider may or may not know yet ([`staged`]).
+//! ([`notify`]), finding what was begun ([`begun`]), what a sidecar does by itself ([`rounds`]) and where it may
+//! ([`place`], [`mounts`]), delivery of a new file ([`sinks`]), running a program for any of them ([`program`]), values of
+//! single commands that the provider may or may not know yet ([`staged`]).
 //!
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
 //! so it is in the journal before the provider knows it, and an answer that got lost is settled by trying the value; a
@@ -35,6 +36,7 @@ use crate::jwt::SigningKey;
 use crate::secret::{ApiSecret, Revision};
 
 pub mod audit;
+pub mod begun;
 pub mod drift;
 pub mod effect;
 pub mod event;

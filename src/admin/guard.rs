@@ -17,8 +17,9 @@ use crate::secret::{AccessToken, ApiKey, ApplicationId};
 #[cfg(test)]
 mod tests;
 
-/// The header that a POST must have: a form of a web page cannot send it.
-pub(super) const ADMIN_HEADER: &str = "x-sidecar-admin";
+/// The header that a POST must have: a form of a web page cannot send it. Every answer has it, too, so that whoever asks
+/// knows that it was an admin listener that spoke: one for apps passes on whatever it is asked.
+pub const ADMIN_HEADER: &str = "x-sidecar-admin";
 
 /// Which listener a request came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

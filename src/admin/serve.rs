@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::guard::{Call, Denied, Surface, admit};
+use super::guard::{ADMIN_HEADER, Call, Denied, Surface, admit};
 use super::status::{Binding, Listener, Proofs, Role, SCHEMA};
 use super::{Backend, page};
 use crate::bind::{self, BindError};
@@ -129,6 +129,7 @@ async fn answer(surface: Surface, local: SocketAddr, request: Request<Incoming>,
         Ok(call) => perform(call, shared).await,
         Err(denied) => deny(denied),
     };
+    answer.headers_mut().insert(ADMIN_HEADER, HeaderValue::from_static("1"));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
@@ -145,7 +146,10 @@ async fn perform(call: Call, shared: &Shared) -> Answer {
         Call::Status => json(StatusCode::OK, &backend.status(clock::now())),
         Call::Reload => json(StatusCode::OK, &backend.operations.reload().await),
         Call::Prove(whose) => match shared.proofs.try_acquire() {
-            Ok(_permit) => json(StatusCode::OK, &Proofs { schema: SCHEMA, proofs: backend.operations.prove(whose).await }),
+            Ok(_permit) => match backend.operations.prove(whose).await {
+                Some(proofs) => json(StatusCode::OK, &Proofs { schema: SCHEMA, proofs }),
+                None => deny(NOT_HELD),
+            },
             Err(_) => deny(BUSY),
         },
         Call::Quit => {
@@ -155,6 +159,14 @@ async fn perform(call: Call, shared: &Shared) -> Answer {
         }
     }
 }
+
+const NOT_HELD: Denied = Denied {
+    status: StatusCode::NOT_FOUND,
+    code: "not_held",
+    detail: "the credentials file holds no such account or application",
+    remedy: "see accounts and applications in /status",
+    header: None,
+};
 
 const BUSY: Denied = Denied {
     status: StatusCode::SERVICE_UNAVAILABLE,

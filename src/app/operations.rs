@@ -109,13 +109,18 @@ impl Operations for Parts {
         })
     }
 
-    fn prove(&self, whose: Proven) -> Pending<'_, Vec<status::Proof>> {
+    fn prove(&self, whose: Proven) -> Pending<'_, Option<Vec<status::Proof>>> {
         Box::pin(async move {
-            let mut proofs = Vec::new();
-            for keyring in self.store.load().keyrings().filter(|keyring| is_asked(keyring, &whose)) {
-                self.prove_all(&keyring, &mut proofs).await;
+            let snapshot = self.store.load();
+            let asked: Vec<Keyring> = snapshot.keyrings().filter(|keyring| is_asked(keyring, &whose)).collect();
+            if asked.is_empty() && whose != Proven::Everything {
+                return None;
             }
-            proofs
+            let mut proofs = Vec::new();
+            for keyring in &asked {
+                self.prove_all(keyring, &mut proofs).await;
+            }
+            Some(proofs)
         })
     }
 }
@@ -123,13 +128,14 @@ impl Operations for Parts {
 impl Parts {
     async fn prove_all(&self, keyring: &Keyring, proofs: &mut Vec<status::Proof>) {
         for item in keyring.items() {
+            // What has left the file is on its way out, and never asked about.
+            let position = match item.place {
+                Place::File(position) => Some(position),
+                Place::Retiring { .. } => continue,
+            };
             for host in prove::hosts(keyring).iter().copied() {
                 let proof = prove::prove(&self.upstream, keyring, item.uid, host).await;
                 self.metrics.probe(proof.word());
-                let position = match item.place {
-                    Place::File(position) => Some(position),
-                    Place::Retiring { .. } => None,
-                };
                 let (outcome, detail) = outcome(proof);
                 proofs.push(status::Proof {
                     account: keyring.account().to_string(),

@@ -1,5 +1,6 @@
 //! What a sidecar knows of rotation and does about it: which tasks run, and how that reads in `/status`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,12 +14,13 @@ use crate::config::rotation as settings;
 use crate::config::{Address, Settings};
 use crate::credentials::store::Store;
 use crate::metrics::{Metrics, RotationOutcome};
+use crate::rotation::begun;
 use crate::rotation::notify::Notifier;
 use crate::rotation::observed::{Observed, Stage};
 use crate::rotation::place;
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
-use crate::rotation::rounds::{Rotate, Rounds, Standing, View};
+use crate::rotation::rounds::{Ask, Rotate, Rounds, Standing, View};
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::Terms;
 use crate::rotation::runner::{Order, Ran, Rotator, Tell, Want};
@@ -63,8 +65,9 @@ pub(super) fn start(
         settings::Schedule::Off => drop(tasks.spawn(work(Arc::clone(&rounds).look_on()))),
         settings::Schedule::Here => {
             let own = of_this_process(settings, around.admin);
+            let state_dir = own.rotation.state_dir.clone();
             let rotator = Rotator::new(own.clone(), Arc::clone(around.upstream), notifier, who)?;
-            tasks.spawn(work(rotate_when_fit(Arc::clone(&rounds), own, rotate(rotator, Arc::clone(around.metrics)))));
+            tasks.spawn(work(rotate_when_fit(Arc::clone(&rounds), own, rotate(rotator, state_dir, Arc::clone(around.metrics)))));
         }
     }
     Ok(Some(rounds))
@@ -96,16 +99,20 @@ async fn rotate_when_fit(rounds: Arc<Rounds>, settings: Settings, rotate: Rotate
 }
 
 /// One rotation, in the log and counted.
-fn rotate(rotator: Rotator, metrics: Arc<Metrics>) -> Rotate {
+fn rotate(rotator: Rotator, state_dir: PathBuf, metrics: Arc<Metrics>) -> Rotate {
     let tell: Tell = Arc::new(|told: &Told| {
         if told.event.is_for_people() {
             tracing::info!(account = %told.account, event = %told.event, "rotation");
         }
     });
-    Box::new(move |account| {
+    Box::new(move |account, ask| {
         let (rotator, metrics, tell) = (rotator.clone(), Arc::clone(&metrics), Arc::clone(&tell));
+        let want = match ask {
+            Ask::Begin => Want::Rotate,
+            Ask::GoOn => begun::want(&state_dir, &account),
+        };
         Box::pin(async move {
-            let order = Order { account, want: Want::Rotate, terms: Terms::default(), approve: None };
+            let order = Order { account, want, terms: Terms::default(), approve: None };
             let came = match rotator.rotate(&order, &tell).await {
                 Ok(Ran::Over(end)) => Ok(end),
                 Ok(Ran::NothingBegun) => Err("nothing was begun".to_owned()),

@@ -1,6 +1,7 @@
 //! Asks a running sidecar something on its admin listener.
 //!
-//! Only this machine is asked, and never through a proxy: the answer shows what is held.
+//! Only this machine is asked, and never through a proxy: the answer shows what is held. What does not answer as an
+//! admin listener does is not read: a listener for apps hands on what Vonage says.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use tokio::net::TcpStream;
 
 use super::locate::Location;
 use super::report::Failure;
+use crate::admin::guard::ADMIN_HEADER;
 use crate::config::Address;
 
 /// For the whole exchange: a sidecar on this machine that needs longer is not well.
@@ -112,6 +114,21 @@ enum AskError {
     Http(#[source] hyper::Error),
     #[error("the answer cannot be read")]
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("it is no admin listener (it answers {0}): a listener for apps passes on to Vonage what it is asked")]
+    Another(StatusCode),
+}
+
+impl AskError {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Another(_) => {
+                "--admin HOST:PORT is the address of [admin] in the settings of the sidecar, localhost:9787 if they name none"
+            }
+            Self::Connect(..) | Self::TooSlow | Self::Http(_) | Self::Body(_) => {
+                "is it running, and is this its admin address? --admin HOST:PORT names another one"
+            }
+        }
+    }
 }
 
 impl Sidecar {
@@ -127,9 +144,7 @@ impl Sidecar {
             .map_err(|error| Failure::could_not_run("the runtime cannot start").caused_by(&error))?;
         let patiently = async { tokio::time::timeout(PATIENCE, exchange(&target, path)).await.unwrap_or(Err(AskError::TooSlow)) };
         runtime.block_on(patiently).map_err(|error| {
-            Failure::could_not_run(format!("the sidecar at {} cannot be asked", target.name))
-                .caused_by(&error)
-                .hint("is it running, and is this its admin address? --admin HOST:PORT names another one")
+            Failure::could_not_run(format!("the sidecar at {} cannot be asked", target.name)).caused_by(&error).hint(error.hint())
         })
     }
 }
@@ -141,6 +156,9 @@ async fn exchange(target: &Target, path: &'static str) -> Result<Answer, AskErro
     let request = request.map_err(|error| AskError::Body(error.into()))?;
     let answered = async {
         let (head, body) = sender.send_request(request).await.map_err(AskError::Http)?.into_parts();
+        if !head.headers.contains_key(ADMIN_HEADER) {
+            return Err(AskError::Another(head.status));
+        }
         let body = Limited::new(body, LONGEST).collect().await.map_err(AskError::Body)?;
         Ok(Answer { status: head.status, body: body.to_bytes() })
     };

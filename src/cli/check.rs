@@ -28,7 +28,7 @@ use sinks::Sink;
 pub(super) struct Arguments {
     #[command(flatten)]
     given: Given,
-    /// Also try every secret and private key with one free call a host
+    /// Also try every secret and private key with one free call a host; there is none for signature secrets
     #[arg(long)]
     online: bool,
     /// Also try everywhere a new credentials file goes, without changing anything: a file of the same size is written
@@ -70,10 +70,14 @@ struct Told {
 struct Row {
     account: String,
     secret: String,
-    host: String,
+    /// None when it was not tried.
+    host: Option<&'static str>,
     result: &'static str,
-    detail: String,
+    detail: &'static str,
 }
+
+/// The result for a value that nobody was asked about.
+const NOT_TRIED: &str = "not_tried";
 
 /// Checks and tells.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
@@ -90,7 +94,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
     };
     let unusable = sinks.iter().flatten().filter(|sink| sink.is_no()).count();
     let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let unproven = proofs.iter().flatten().filter(|row| row.result != Proof::Accepted.word()).count();
+    let unproven = proofs.iter().flatten().filter(|row| ![Proof::Accepted.word(), NOT_TRIED].contains(&row.result)).count();
     let report = Report {
         schema: 1,
         settings: checked.path.map(|path| path.display().to_string()),
@@ -199,9 +203,13 @@ fn online(settings: &Settings, parsed: Parsed) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
         for keyring in snapshot.keyrings() {
             for item in keyring.items() {
+                let name = keyring.name(item.uid).to_string();
+                if prove::hosts(&keyring).is_empty() {
+                    rows.push(untried(&keyring, name.clone()));
+                }
                 for host in prove::hosts(&keyring) {
                     let proof = prove::ask(&upstream, &keyring, item.uid, *host).await;
-                    rows.push(row(&keyring, &keyring.name(item.uid).to_string(), host.name(), proof));
+                    rows.push(row(&keyring, name.clone(), host.name(), proof));
                 }
             }
         }
@@ -210,8 +218,7 @@ fn online(settings: &Settings, parsed: Parsed) -> Result<Vec<Row>, Failure> {
     })
 }
 
-fn row(keyring: &Keyring, secret: &str, host: &str, proof: Proof) -> Row {
-    let owner = keyring.application().map_or_else(|| keyring.account().to_string(), ToString::to_string);
+fn row(keyring: &Keyring, secret: String, host: &'static str, proof: Proof) -> Row {
     let detail = match proof {
         Proof::Accepted => "",
         Proof::Refused => "the provider refuses it here",
@@ -220,7 +227,20 @@ fn row(keyring: &Keyring, secret: &str, host: &str, proof: Proof) -> Row {
         Proof::Unreachable(code) => code,
         Proof::NoFreeCall => "no free call is known at this host",
     };
-    Row { account: owner, secret: secret.to_owned(), host: host.to_owned(), result: proof.word(), detail: detail.to_owned() }
+    Row { account: owner(keyring), secret, host: Some(host), result: proof.word(), detail }
+}
+
+/// A value that cannot be tried without doing something with it is told all the same: silence would pass for a proof.
+fn untried(keyring: &Keyring, secret: String) -> Row {
+    let detail = match keyring {
+        Keyring::Signatures(_) => "no free call takes a signature",
+        Keyring::Secrets(_) | Keyring::Keys(_) => "no free call is known",
+    };
+    Row { account: owner(keyring), secret, host: None, result: NOT_TRIED, detail }
+}
+
+fn owner(keyring: &Keyring) -> String {
+    keyring.application().map_or_else(|| keyring.account().to_string(), ToString::to_string)
 }
 
 fn told(problem: &Problem) -> Told {
@@ -269,9 +289,10 @@ fn text(report: &Report, usable: bool, parsed: Option<&Parsed>, problems: &[Prob
     });
     if let Some(proofs) = &report.proofs {
         let width = |column: fn(&Row) -> &str| proofs.iter().map(|row| column(row).len()).max().unwrap_or(0);
-        let (account, secret, host) = (width(|row| &row.account), width(|row| &row.secret), width(|row| &row.host));
+        let (account, secret, host) = (width(|row| &row.account), width(|row| &row.secret), width(|row| row.host.unwrap_or("-")));
         for row in proofs {
-            let line = format!("{:account$}  {:secret$}  {:host$}  {:<11}  {}", row.account, row.secret, row.host, row.result, row.detail);
+            let (at, result) = (row.host.unwrap_or("-"), row.result.replace('_', " "));
+            let line = format!("{:account$}  {:secret$}  {at:host$}  {result:<11}  {}", row.account, row.secret, row.detail);
             lines.push(line.trim_end().to_owned());
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! It shows that a rotation would work, and measures how long this account's secrets take to be accepted and refused.
 
+use super::line::Line;
 use super::operator::{self, Files, key};
 use super::report::{self, Failure, Outcome};
-use super::rotate::{Patience, conclude, rotator, teller};
+use super::rotate::{Patience, conclude, not_run, rotator, teller};
 use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::drill;
 use crate::rotation::runner::terms::{Purpose, Terms};
@@ -33,13 +34,14 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         let terms = Terms { purpose: Purpose::Drill, ..arguments.patience.terms() };
         let order = Order { account: arguments.account.clone(), want: Want::Rotate, terms, approve: None };
         let rotator = rotator(operator)?;
-        let heard = rotator.ask_with_a_wrong_secret(&arguments.account).await;
+        let heard = rotator.ask_with_a_wrong_secret(&arguments.account).await.map_err(|error| not_run("nothing was done", &error))?;
         for one in &heard {
             report::notice(&told(one));
         }
         let came = rotator.rotate_all(vec![order], Pace::InTurn, &teller(arguments.json)).await;
-        let came = came.map_err(|error| super::rotate::not_run("nothing was done", &error))?;
-        let exit = conclude(&came)?;
+        let came = came.map_err(|error| not_run("nothing was done", &error))?;
+        let goes_on = |account: &ApiKey| arguments.patience.on(arguments.files.on(Line::of("drill").value("--account", account)));
+        let exit = conclude(&came, goes_on)?;
         drill::heard(&state_dir, &arguments.account, heard)
             .map_err(|error| Failure::could_not_run("what was measured cannot be kept").caused_by(&error))?;
         let measured = drill::measured(&state_dir, &arguments.account);

@@ -9,8 +9,8 @@ use super::locate::Location;
 use super::report::{self, Exit, Failure, Outcome};
 use crate::clock;
 use crate::config::{Listen, Origin, Serves, Settings, Transport};
-use crate::credentials::{Snapshot, file, linger, read};
-use crate::inject::strip::{Bearer, Carried, Claims};
+use crate::credentials::{Keyring, Snapshot, file, linger, read};
+use crate::inject::strip::{self, Bearer, Carried, Claims};
 use crate::jwt::{Placeholder, Rights};
 use crate::proxy::entrance::Via;
 use crate::proxy::fault::Fault;
@@ -73,7 +73,7 @@ struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    second_attempt: Option<&'static str>,
+    second_attempt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,36 +152,28 @@ fn denied(denied: String, remedy: String) -> Explanation {
 
 fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&Snapshot>) -> Result<Explanation, Fault> {
     let ours = routed.treatment == Treatment::Ours;
-    let limit = listen.account.as_ref().map(ToString::to_string);
-    let credential = match (routed.treatment, held) {
+    let whose = match held {
+        Some(held) if ours => Some((whose::whose(&claims(routed), routed.endpoint, listen, held)?, held)),
+        Some(_) | None => None,
+    };
+    let credential = match (routed.treatment, &whose) {
         (Treatment::PassThrough, _) => "the caller's own, untouched".to_owned(),
         (Treatment::Open, _) => "none".to_owned(),
-        (Treatment::Ours, Some(held)) => described(&whose::whose(&claims(routed), routed.endpoint, listen, held)?, held),
+        (Treatment::Ours, Some((whose, held))) => described(whose, held),
         (Treatment::Ours, None) => without_file(routed.endpoint).to_owned(),
     };
-    let takes_token = routed.endpoint.schemes.contains(&Scheme::Jwt);
-    let with_token = held.filter(|_| ours && takes_token).map(|held| {
-        let bearer = Bearer::Token(Placeholder { application: None, rights: Rights::default() });
-        let claims = Claims { bearer, ..claims(routed) };
-        let found = whose::whose(&claims, routed.endpoint, listen, held);
-        found.map_or_else(|fault| words(&fault).0, |whose| described(&whose, held))
-    });
-    let with_token = with_token.filter(|with_token| *with_token != credential);
+    let with_token = whose.as_ref().and_then(|(_, held)| with_token(routed, listen, held));
     Ok(Explanation {
         served: true,
         endpoint: Some(routed.endpoint.name),
         upstream: Some(upstream(routed.host, settings.upstream.hosts.get(&routed.host))),
+        with_bearer_token: with_token.filter(|with_token| *with_token != credential),
         credential: Some(credential),
-        with_bearer_token: with_token,
         accepts: routed.endpoint.schemes.iter().copied().map(scheme).collect(),
-        account: ours.then(|| limit.unwrap_or_else(|| "the one that the request names, else the first of the file".to_owned())),
+        account: ours.then(|| account(routed, listen)),
         refusals: if ours { routed.endpoint.refusals.iter().copied().map(family).collect() } else { Vec::new() },
         body: Some(body(routed, settings)),
-        second_attempt: Some(if ours {
-            "yes, with the other secret or key, after a refusal that executed nothing"
-        } else {
-            "no, there is no second credential"
-        }),
+        second_attempt: Some(if ours { second_attempt(whose.as_ref()) } else { "no, there is no second credential".to_owned() }),
         repeated: Some(match routed.repeat {
             Repeat::Repeatable => "a GET or HEAD without a body, once, if a reused connection closed before any answer",
             Repeat::Never => "never",
@@ -191,7 +183,7 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
     })
 }
 
-/// A caller that says nothing about itself, with the body that such a request has.
+/// What the request says about its caller, taken off it as the proxy does, with the body that such a request has.
 fn claims(routed: &Routed) -> Claims {
     let takes = |scheme| routed.endpoint.schemes.contains(&scheme);
     let carried = if matches!(routed.head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
@@ -203,7 +195,47 @@ fn claims(routed: &Routed) -> Claims {
     } else {
         Carried::Nothing
     };
-    Claims { carried, ..Claims::default() }
+    let (_stripped, claims) = strip::head(routed.head.clone(), routed.endpoint);
+    Claims { carried, ..claims }
+}
+
+/// What the same request would get if it carried a token that says nothing; none where no token is taken.
+fn with_token(routed: &Routed, listen: &Listen, held: &Snapshot) -> Option<String> {
+    if !routed.endpoint.schemes.contains(&Scheme::Jwt) {
+        return None;
+    }
+    let bearer = Bearer::Token(Placeholder { application: None, rights: Rights::default() });
+    let claims = Claims { bearer, ..claims(routed) };
+    let found = whose::whose(&claims, routed.endpoint, listen, held);
+    Some(found.map_or_else(|fault| words(&fault).0, |whose| described(&whose, held)))
+}
+
+/// Which account it is for, and who says so.
+fn account(routed: &Routed, listen: &Listen) -> String {
+    let claims = claims(routed);
+    let named = claims.keys.iter().find(|key| !key.is_empty());
+    match (&listen.account, named) {
+        (Some(limit), _) => limit.to_string(),
+        (None, Some(key)) => format!("{key}, which the request names"),
+        (None, None) => "the one that the request names, else the first of the file".to_owned(),
+    }
+}
+
+/// Whether there is another value to try, as far as the file says now.
+fn second_attempt(whose: Option<&(Whose, &Snapshot)>) -> String {
+    let keyring = whose.and_then(|(whose, held)| held.keyring(&whose.wanted.keyring()));
+    let Some(keyring) = keyring else {
+        return "yes, if the file has another secret or key, after a refusal that executed nothing".to_owned();
+    };
+    let kind = match keyring {
+        Keyring::Secrets(_) => "secret",
+        Keyring::Signatures(_) => "signature secret",
+        Keyring::Keys(_) => "private key",
+    };
+    match keyring.items().count() {
+        0 | 1 => format!("no, no other {kind} is held, unless a newer file brings one in time"),
+        _several => format!("yes, with the other {kind}, after a refusal that executed nothing"),
+    }
 }
 
 /// In words: the scheme, whose it is, and which value goes first.
@@ -300,7 +332,7 @@ fn lines(told: &Explanation) -> String {
         ("account", told.account.clone()),
         ("refusals", joined(&told.refusals)),
         ("body", told.body.clone()),
-        ("second attempt", told.second_attempt.map(str::to_owned)),
+        ("second attempt", told.second_attempt.clone()),
         ("repeated", told.repeated.map(str::to_owned)),
     ];
     let mut text = String::new();

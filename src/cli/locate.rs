@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::line::Line;
 use super::report::Failure;
 use crate::config::{self, Settings};
 use crate::files::{self, FileError};
@@ -21,7 +22,7 @@ const LONGEST: usize = 1 << 20;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Location {
     /// The settings [default: ./sidecar.toml, then /etc/vonage-sidecar/sidecar.toml, then none]
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CONFIG", global = true)]
     config: Option<OsString>,
 }
 
@@ -31,11 +32,17 @@ pub struct Given {
     #[command(flatten)]
     location: Location,
     /// The credentials file, in place of the one that the settings name
-    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS")]
+    #[arg(long, value_name = "FILE", env = "VONAGE_SIDECAR_CREDENTIALS", global = true)]
     credentials: Option<PathBuf>,
 }
 
 impl Given {
+    /// A line with the same arguments.
+    pub(super) fn on(&self, line: Line) -> Line {
+        let config = self.location.config.as_deref().map(Path::new).filter(|file| !file.as_os_str().is_empty());
+        line.value_if("--config", config.map(Path::display)).value_if("--credentials", self.credentials().map(Path::display))
+    }
+
     /// Finds the settings, which may be of no use.
     pub fn find(&self) -> Result<Found, Failure> {
         self.location.find()

@@ -1,9 +1,10 @@
 //! What every command that manages secrets works with: settings, the credentials file, the way to the provider.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::line::Line;
 use super::locate::Given;
 use super::report::Failure;
 use super::{run, surroundings};
@@ -23,14 +24,21 @@ use crate::vonage::management::{Denied, Listed, Secrets};
 /// Between two proofs.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Where the files are.
+/// Where the files are. A command that has commands of its own takes them before and after the name of one.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Files {
     #[command(flatten)]
     given: Given,
     /// Where staged values and reports are, in place of the directory that the settings name
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     state_dir: Option<PathBuf>,
+}
+
+impl Files {
+    /// A line with the same arguments.
+    pub(super) fn on(&self, line: Line) -> Line {
+        self.given.on(line).value_if("--state-dir", self.state_dir.as_deref().map(Path::display))
+    }
 }
 
 /// An API key, as an argument.

@@ -170,6 +170,17 @@ pub(super) fn usage(usage: &clap::Error) -> Outcome {
     data(&text).map(|()| Exit::Done)
 }
 
+/// What several runs come to: the failure with the gravest exit; the others are told here.
+pub(super) fn together(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+    let failures = outcomes.into_iter().filter_map(Result::err);
+    let gravest = failures.reduce(|one, other| {
+        let (told, kept) = if one.exit == Exit::CouldNotRun { (other, one) } else { (one, other) };
+        aside(&format!("{}\n", told.text()));
+        kept
+    });
+    gravest.map_or(Ok(Exit::Done), Err)
+}
+
 /// Tells about a failure and gives the code of the process.
 pub(super) fn finish(outcome: Outcome) -> ExitCode {
     match outcome {

@@ -3,24 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::line::Line;
 use super::operator::{self, Files, Operator, duration, key};
 use super::report::{self, Exit, Failure, Outcome};
 use super::surroundings;
-use crate::clock;
 use crate::config::rotation::is_match;
 use crate::rotation::halt::End;
-use crate::rotation::journal::disk::DiskError;
+use crate::rotation::keypair::KeyPairs;
 use crate::rotation::keypair::task::Window;
-use crate::rotation::machine::{Kind, State as _};
+use crate::rotation::machine::Kind;
 use crate::rotation::notify::Notifier;
-use crate::rotation::place;
-use crate::rotation::runner::all::{Came, Pace};
+use crate::rotation::runner::all::Pace;
 use crate::rotation::runner::event::Told;
 use crate::rotation::runner::terms::{Purpose, Terms, Witnesses};
 use crate::rotation::runner::{KeyOrder, NotRun, Order, Preview, Ran, Rotator, Tell, Want};
-use crate::rotation::schedule::{self, Subject, Tried};
-use crate::rotation::survey::Breadth;
 use crate::secret::{ApiKey, ApplicationId, Malformed, SecretId};
+
+mod due;
+mod endings;
+
+use endings::ended;
+pub(super) use endings::{conclude, not_run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -66,10 +69,10 @@ struct Way {
 #[group(multiple = false)]
 struct Moment {
     /// With --application: at once
-    #[arg(long, requires = "application")]
+    #[arg(long)]
     now: bool,
     /// With --application: between these times of the day in UTC
-    #[arg(long, value_name = "HH:MM-HH:MM", requires = "application")]
+    #[arg(long, value_name = "HH:MM-HH:MM")]
     window: Option<Window>,
 }
 
@@ -77,7 +80,7 @@ struct Moment {
 #[derive(Debug, clap::Args)]
 struct Leak {
     /// A secret is known to others: one proof, and the old one is revoked at the deadline, whoever has not followed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "abort")]
     emergency: bool,
     /// The id of the secret that is known to others [default: any may be]
     #[arg(long, value_name = "ID", value_parser = id, requires = "emergency")]
@@ -97,8 +100,9 @@ struct Which {
     /// Every account of the credentials file, those that manage others last
     #[arg(long)]
     all: bool,
-    /// Every account that is due by its [[rotation.policy]], one after the other, and every rotation that was begun
-    #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency"])]
+    /// Every rotation that was begun, of secrets and of key pairs; then every account that is due by its
+    /// [[rotation.policy]], one after the other, unless the schedule pauses
+    #[arg(long, conflicts_with_all = ["dry_run", "resume", "abort", "approve", "emergency", "leaked", "revoke_first"])]
     if_due: bool,
     /// The id of an application: its key pair is replaced; needs --now or --window
     #[arg(long, value_name = "ID", value_parser = application)]
@@ -133,6 +137,45 @@ impl Patience {
         let Self { prove_for, soak, overlap, give_up, deadline } = *self;
         Terms { prove_for, soak, overlap, give_up, deadline, ..Terms::default() }
     }
+
+    /// A line with the same arguments.
+    pub(super) fn on(&self, line: Line) -> Line {
+        let line = line.span_if("--prove-for", self.prove_for).span_if("--soak", self.soak).span_if("--overlap", self.overlap);
+        line.span_if("--give-up", self.give_up).span_if("--deadline", self.deadline)
+    }
+}
+
+impl Arguments {
+    /// The command that goes on with an account, whatever named it to this one.
+    fn goes_on(&self, account: &ApiKey) -> Line {
+        let Leak { emergency, leaked, revoke_first } = &self.leak;
+        let line = self.patient(Line::of("rotate").value("--account", account));
+        line.flag("--emergency", *emergency).value_if("--leaked", leaked.as_ref()).flag("--revoke-first", *revoke_first)
+    }
+
+    fn goes_on_with_keys(&self, order: &KeyOrder) -> Line {
+        let line = Line::of("rotate").value("--application", &order.application).flag("--now", order.window == Window::Now);
+        self.patient(line.value_if("--window", order.window.as_given()))
+    }
+
+    /// What is said on top of the settings.
+    fn terms(&self) -> Terms {
+        let mut terms = self.patience.terms();
+        if self.leak.emergency {
+            terms.purpose = Purpose::Emergency(self.leak.leaked.clone());
+        }
+        if self.leak.revoke_first {
+            terms.deadline = Some(Duration::ZERO);
+        }
+        if self.no_fleet {
+            terms.witnesses = Witnesses::Nobody;
+        }
+        terms
+    }
+
+    fn patient(&self, line: Line) -> Line {
+        self.patience.on(self.files.on(line)).flag("--no-fleet", self.no_fleet)
+    }
 }
 
 impl Way {
@@ -155,74 +198,45 @@ fn id(text: &str) -> Result<SecretId, Malformed> {
     SecretId::parse(text)
 }
 
+/// What does not go together with what is rotated. `requires` of clap cannot say it: whatever is in one exclusive group
+/// with an argument that is there, it takes as not required.
+fn fit_together(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { which, moment, leak, approve, .. } = arguments;
+    match which.application {
+        None if moment.now || moment.window.is_some() => {
+            Err(Failure::could_not_run("--now and --window say when the public key of an application may be replaced")
+                .because("this is about secrets of accounts, which are replaced at any time")
+                .hint("leave it out, or name a key pair: --application ID; the window of a [[rotation.policy]] is for --if-due"))
+        }
+        Some(_) if leak.emergency || approve.is_some() => {
+            Err(Failure::could_not_run("--emergency and --approve are for secrets, not for key pairs")
+                .hint("leave it out, or name an account: --account KEY; the key pair of an application is replaced at once with --now"))
+        }
+        None | Some(_) => Ok(()),
+    }
+}
+
 /// Rotates.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
+    fit_together(arguments)?;
     operator::operate(&arguments.files, async |operator| {
-        let due = if arguments.which.if_due { Some(due(&operator).await?) } else { None };
-        let rotator = rotator(operator)?;
-        if let Some(due) = due {
-            let exit = rotate_due(arguments, &rotator, due.accounts).await?;
-            return if due.unseen.is_empty() { Ok(exit) } else { Err(not_seen(&due.unseen)) };
+        if arguments.which.if_due {
+            return due::rotate(arguments, operator).await;
         }
+        let rotator = rotator(operator)?;
         if let Some(application) = &arguments.which.application {
             return keys(arguments, application, &rotator).await;
         }
         let orders = orders(arguments, &rotator)?;
         if arguments.way.dry_run {
-            return previewed(&rotator, &orders).await;
+            return previewed(&rotator, &orders, |account| arguments.goes_on(account), &teller(arguments.json)).await;
         }
         let came = rotator
             .rotate_all(orders, Pace::SideBySide, &teller(arguments.json))
             .await
             .map_err(|error| not_run("nothing was done", &error))?;
-        conclude(&came)
+        conclude(&came, |account| arguments.goes_on(account))
     })
-}
-
-/// What is due, as far as it can be seen.
-#[derive(Default)]
-struct DueNow {
-    accounts: Vec<ApiKey>,
-    /// Accounts that cannot be seen.
-    unseen: Vec<ApiKey>,
-}
-
-/// What cannot be seen must not pass for what is in order, whatever was due beside it.
-fn not_seen(unseen: &[ApiKey]) -> Failure {
-    let failure = unseen.iter().fold(Failure::no("not every account can be seen"), |failure, account| failure.because(account));
-    failure.hint("vonage-sidecar secrets audit says more")
-}
-
-/// What is due. Nothing is while the schedule pauses.
-async fn due(operator: &Operator) -> Result<DueNow, Failure> {
-    let rotation = &operator.settings.rotation;
-    if rotation.policies.is_empty() {
-        return Err(Failure::no("no policy says when a secret is due").hint("add a [[rotation.policy]] with max_age to sidecar.toml"));
-    }
-    if place::is_paused(&rotation.state_dir) {
-        report::notice("paused: `vonage-sidecar schedule resume` ends it\n");
-        return Ok(DueNow::default());
-    }
-    let parsed = operator.held()?;
-    let seen = operator.survey().look(&parsed, Breadth::Held, |_| true).await;
-    let now = clock::wall();
-    for (account, why) in seen.iter().filter_map(|seen| Some((&seen.account, seen.listed.as_ref().err()?))) {
-        report::notice(&format!("{account} is not seen: {why}\n"));
-    }
-    let subjects: Vec<Subject<'_>> = seen.iter().filter_map(|seen| Subject::of(seen, &rotation.policies, Tried::Well, now)).collect();
-    let unseen = seen.iter().filter(|seen| seen.listed.is_err()).map(|seen| seen.account.clone()).collect();
-    Ok(DueNow { accounts: schedule::all_due(&subjects, now), unseen })
-}
-
-async fn rotate_due(arguments: &Arguments, rotator: &Rotator, due: Vec<ApiKey>) -> Outcome {
-    if due.is_empty() {
-        report::notice("nothing is due\n");
-        return Ok(Exit::Done);
-    }
-    let orders = wanted(arguments, due, Want::Rotate);
-    let came =
-        rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await.map_err(|error| not_run("nothing was done", &error))?;
-    conclude(&came)
 }
 
 /// Everything that a rotation needs.
@@ -249,26 +263,14 @@ fn orders(arguments: &Arguments, rotator: &Rotator) -> Result<Vec<Order>, Failur
 }
 
 fn wanted(arguments: &Arguments, keys: Vec<ApiKey>, want: Want) -> Vec<Order> {
-    let mut terms = arguments.patience.terms();
-    if arguments.leak.emergency {
-        terms.purpose = Purpose::Emergency(arguments.leak.leaked.clone());
-    }
-    if arguments.leak.revoke_first {
-        terms.deadline = Some(Duration::ZERO);
-    }
-    if arguments.no_fleet {
-        terms.witnesses = Witnesses::Nobody;
-    }
+    let terms = arguments.terms();
     let order = |account| Order { account, want, terms: terms.clone(), approve: arguments.approve.clone() };
     keys.into_iter().map(order).collect()
 }
 
 /// Rotates the key pair of an application.
 async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rotator) -> Outcome {
-    let Arguments { leak, approve, way, .. } = arguments;
-    if leak.emergency || approve.is_some() {
-        return Err(Failure::could_not_run("--emergency and --approve are for secrets, not for key pairs"));
-    }
+    let way = &arguments.way;
     let nothing_ends = way.abort || way.dry_run;
     let window = match (&arguments.moment, nothing_ends) {
         (Moment { now: true, .. }, _) | (Moment { now: false, window: None }, true) => Window::Now,
@@ -279,23 +281,30 @@ async fn keys(arguments: &Arguments, application: &ApplicationId, rotator: &Rota
                 .hint("say when that may be: --now, or --window 02:00-04:00 (UTC)"));
         }
     };
-    let mut terms = arguments.patience.terms();
-    if arguments.no_fleet {
-        terms.witnesses = Witnesses::Nobody;
-    }
-    let order = KeyOrder { application: application.clone(), want: way.want(), window, terms };
+    let order = KeyOrder { application: application.clone(), want: way.want(), window, terms: arguments.terms() };
     if way.dry_run {
-        let preview = rotator.preview_keys(&order).await.map_err(|error| not_run("nothing was looked at", &error))?;
-        return shown(&application.to_string(), &preview);
+        let tell = teller(arguments.json);
+        let preview = rotator.preview_keys(&order, &tell).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        return foreseen(
+            &format!("the rotation of the key pair of {application} would not go on"),
+            &preview,
+            arguments.goes_on_with_keys(&order),
+        );
     }
+    conclude_keys(arguments, &order, rotator.rotate_keys(&order, &teller(arguments.json)).await)
+}
+
+/// What came of the rotation of a key pair.
+fn conclude_keys(arguments: &Arguments, order: &KeyOrder, came: Result<Ran<KeyPairs>, NotRun>) -> Outcome {
+    let application = &order.application;
     let what = format!("the rotation of the key pair of {application} is not done");
-    match rotator.rotate_keys(&order, &teller(arguments.json)).await.map_err(|error| not_run(&what, &error))? {
+    match came.map_err(|error| not_run(&what, &error))? {
         Ran::NothingBegun => {
             report::notice(&format!("{application}: there is no rotation to go on with\n"));
             Ok(Exit::Done)
         }
         Ran::Over(End::Ended(_)) => Ok(Exit::Done),
-        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => Err(ended(&what, &end)),
+        Ran::Over(end @ (End::Parked(_) | End::Stuck(_) | End::Awaiting(_))) => Err(ended(&what, &end, arguments.goes_on_with_keys(order))),
     }
 }
 
@@ -314,89 +323,19 @@ pub(super) fn teller(json: bool) -> Tell {
     })
 }
 
-async fn previewed(rotator: &Rotator, orders: &[Order]) -> Outcome {
-    let mut exit = Exit::Done;
+async fn previewed(rotator: &Rotator, orders: &[Order], goes_on: impl Fn(&ApiKey) -> Line, tell: &Tell) -> Outcome {
+    let mut came = Ok(Exit::Done);
     for order in orders {
-        let preview = rotator.preview(order).await.map_err(|error| not_run("nothing was looked at", &error))?;
-        if shown(&order.account.to_string(), &preview)? == Exit::No {
-            exit = Exit::No;
-        }
+        let preview = rotator.preview(order, tell).await.map_err(|error| not_run("nothing was looked at", &error))?;
+        let one = foreseen(&format!("the rotation of {} would not go on", order.account), &preview, goes_on(&order.account));
+        came = came.and(one);
     }
-    Ok(exit)
+    came
 }
 
-fn shown<K: Kind>(whose: &str, preview: &Preview<K>) -> Outcome {
+fn foreseen<K: Kind>(what: &str, preview: &Preview<K>, goes_on: Line) -> Outcome {
     match preview {
-        Preview::Would(journal) => {
-            for entry in &journal.trail {
-                report::data(&format!("{whose} {}\n", entry.fact))?;
-            }
-            report::data(&format!("{whose} would go on with: {}; nothing was changed\n", journal.state.word()))?;
-            Ok(Exit::Done)
-        }
-        Preview::End(end) => {
-            report::data(&format!("{whose} {end}\n"))?;
-            Ok(Exit::No)
-        }
-    }
-}
-
-/// What came of it all: a line for each account when there are several, and the first remedy.
-pub(super) fn conclude(came: &[(ApiKey, Came)]) -> Outcome {
-    if came.len() > 1 {
-        for (account, one) in came {
-            report::notice(&format!("{account}: {}\n", words(one)));
-        }
-    }
-    let Some((account, first)) = came.iter().find(|(_, one)| !one.is_done()) else {
-        for (account, _) in came.iter().filter(|(_, one)| matches!(one, Came::Ran(Ran::NothingBegun))) {
-            report::notice(&format!("{account}: there is no rotation to go on with\n"));
-        }
-        return Ok(Exit::Done);
-    };
-    let what = format!("the rotation of {account} is not done");
-    Err(match first {
-        Came::NotRun(error) => not_run(&what, error),
-        Came::Ran(Ran::Over(end)) => ended(&what, end),
-        Came::Ran(Ran::NothingBegun) => Failure::no(what),
-        Came::Waits(child) => Failure::no(what).because(format!("{child}, which it manages, is not done")),
-    })
-}
-
-fn words(came: &Came) -> String {
-    match came {
-        Came::Ran(Ran::Over(end)) => end.to_string(),
-        Came::Ran(Ran::NothingBegun) => "there is no rotation to go on with".to_owned(),
-        Came::NotRun(error) => error.to_string(),
-        Came::Waits(child) => format!("not begun, since {child}, which it manages, is not done"),
-    }
-}
-
-fn ended<K: Kind>(what: &str, end: &End<K>) -> Failure {
-    let failure = Failure::no(what);
-    match end.halt() {
-        None => failure,
-        Some(halt) => failure.because(halt).hint(halt.remedy()),
-    }
-}
-
-pub(super) fn not_run(what: &str, error: &NotRun) -> Failure {
-    let failure = Failure::could_not_run(what).caused_by(error);
-    match error {
-        NotRun::Credentials(undelivered) => failure.hint(undelivered.remedy()),
-        NotRun::NoSuchAccount(_) => failure.ending_with(Exit::No).hint("vonage-sidecar secrets audit lists those that it has"),
-        NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
-        NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
-        // Not another directory: a second rotation would make a second secret.
-        NotRun::Disk(DiskError::Locked { .. }) => {
-            failure.hint("wait for that one to end, then run it again: it may be another command, or the schedule of a sidecar")
-        }
-        NotRun::Disk(DiskError::Misplaced { .. }) => {
-            failure.hint("give it back the name of its account, or move it away and look at `secrets list` for a secret that nobody holds")
-        }
-        NotRun::Disk(DiskError::File(_) | DiskError::Unusable { .. }) => {
-            failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory")
-        }
-        NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
+        Preview::Would => Ok(Exit::Done),
+        Preview::End(end) => Err(ended(what, end, goes_on)),
     }
 }

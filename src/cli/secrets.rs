@@ -23,6 +23,8 @@ mod revoke;
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    files: Files,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -54,8 +56,6 @@ pub(super) struct Whose {
 struct List {
     #[command(flatten)]
     whose: Whose,
-    #[command(flatten)]
-    files: Files,
     /// For machines
     #[arg(long)]
     json: bool,
@@ -63,12 +63,13 @@ struct List {
 
 /// Does what is asked.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
+    let files = &arguments.files;
     match &arguments.command {
-        Command::List(list) => operator::operate(&list.files, async |operator| listed(&operator, list).await),
-        Command::Create(arguments) => create::create(arguments),
-        Command::Import(arguments) => create::import(arguments),
-        Command::Revoke(arguments) => revoke::execute(arguments),
-        Command::Audit(arguments) => audited::execute(arguments),
+        Command::List(list) => operator::operate(files, async |operator| listed(&operator, list).await),
+        Command::Create(arguments) => create::create(arguments, files),
+        Command::Import(arguments) => create::import(arguments, files),
+        Command::Revoke(arguments) => revoke::execute(arguments, files),
+        Command::Audit(arguments) => audited::execute(arguments, files),
     }
 }
 

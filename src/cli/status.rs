@@ -28,7 +28,7 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
         let failure = Failure::could_not_run("the sidecar does not show its status").because(answer.status);
         return Err(match answer.problem() {
             Some(problem) => failure.because(problem.detail).hint(problem.remedy),
-            None => failure.hint("is this the admin address of a vonage-sidecar?"),
+            None => failure.hint("--json prints its answer as it came"),
         });
     }
     if arguments.json {

@@ -18,6 +18,8 @@ use crate::vonage::management::{Activity, Denied, Enrolled, Secrets, Subaccount,
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    files: Files,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -36,8 +38,6 @@ struct List {
     /// For machines
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    files: Files,
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,8 +70,8 @@ struct Told {
 /// Does what is asked.
 pub(super) fn execute(arguments: &Arguments) -> Outcome {
     match &arguments.command {
-        Command::List(list) => operator::operate(&list.files, async |operator| listed(&operator, list).await),
-        Command::Create(create) => operator::operate(&create.way.files, async |operator| created(&operator, create).await),
+        Command::List(list) => operator::operate(&arguments.files, async |operator| listed(&operator, list).await),
+        Command::Create(create) => operator::operate(&arguments.files, async |operator| created(&operator, create).await),
     }
 }
 
@@ -117,7 +117,7 @@ async fn subaccounts<'b>(operator: &Operator, access: &'b [Basic], primary: &Api
 }
 
 async fn created(operator: &Operator, arguments: &Create) -> Outcome {
-    let Create { name, with, way: Way { place, patience, .. } } = arguments;
+    let Create { name, with, way: Way { place, patience } } = arguments;
     let parsed = operator.held()?;
     let access = Operator::access(&parsed, with, None)?;
     let (basic, before) = subaccounts(operator, &access, with).await?;

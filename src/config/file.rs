@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -22,6 +23,9 @@ mod listen;
 pub mod rotation;
 
 pub use listen::{Listen, Mint, MintLimits, Paths, ProxyMode, Tls, Tunnel};
+
+/// What is said of a name that is none.
+const NO_SETTING: &str = "is not a setting";
 
 /// A whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -241,22 +245,61 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
-/// Reads the text into the mirror. TOML that cannot be read, and a value of the wrong type or an unknown name, is
-/// one problem: reading stops there.
-pub fn read(path: &Path, text: &str) -> Result<File, Problems> {
-    let refuse = |span: Option<std::ops::Range<usize>>, field: String, what: String, hint: String| {
-        let mut problems = Problems::of(path);
-        problems.error(span.map(|span| Position::of(text, span.start)), field, what, hint);
-        problems
+/// Reads the text into the mirror, with the names in it that are no settings. When it is not TOML, or a value is of the
+/// wrong type, these are all the problems of that sort.
+pub fn read(path: &Path, text: &str) -> Result<(File, Problems), Problems> {
+    let mut problems = Problems::of(path);
+    let at = |span: Option<Range<usize>>| span.map(|span| Position::of(text, span.start));
+    let mut table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => {
+            problems.error(at(error.span()), "", format!("is not TOML: {}", error.message()), "");
+            return Err(problems);
+        }
     };
-    let table = DeTable::parse(text)
-        .map_err(|error| refuse(error.span(), String::new(), format!("is not TOML: {}", error.message()), String::new()))?;
+    // An item that was taken out of a list must not change the numbers of the others.
     let names = table.get_ref().clone();
-    File::deserialize(toml::Deserializer::from(table)).map_err(|error| {
+    let mut is_whole = true;
+    loop {
+        let error = match File::deserialize(toml::Deserializer::from(table.clone())) {
+            Ok(file) if is_whole => return Ok((file, problems)),
+            Ok(_) => return Err(problems),
+            Err(error) => error,
+        };
         let field = error.span().and_then(|span| field_at(&names, span.start)).unwrap_or_default();
         let (what, hint) = words(error.message(), &field);
-        refuse(error.span(), field, what, hint)
-    })
+        is_whole &= what == NO_SETTING;
+        problems.error(at(error.span()), field, what, hint);
+        // What is wrong is taken out, and the rest is read again.
+        if !error.span().is_some_and(|span| take_out(table.get_mut(), span.start)) {
+            return Err(problems);
+        }
+    }
+}
+
+/// Takes out the innermost entry whose name or value is at this byte; whether there was one.
+fn take_out(table: &mut DeTable<'_>, offset: usize) -> bool {
+    if table.iter_mut().any(|(_, value)| take_out_below(value.get_mut(), offset)) {
+        return true;
+    }
+    let is_here = |name: &Spanned<_>, value: &Spanned<_>| name.span().contains(&offset) || value.span().contains(&offset);
+    let found = table.iter().find(|(name, value)| is_here(name, value)).map(|(name, _)| name.clone());
+    found.and_then(|name| table.remove(&name)).is_some()
+}
+
+fn take_out_below(value: &mut DeValue<'_>, offset: usize) -> bool {
+    match value {
+        DeValue::Table(table) => take_out(table, offset),
+        DeValue::Array(items) => {
+            if items.iter_mut().any(|item| take_out_below(item.get_mut(), offset)) {
+                return true;
+            }
+            let before = items.len();
+            *items = items.iter().filter(|item| !item.span().contains(&offset)).cloned().collect();
+            items.len() < before
+        }
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => false,
+    }
 }
 
 /// The path of the field whose name or value is at this byte.
@@ -293,7 +336,7 @@ fn words(message: &str, field: &str) -> (String, String) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", known.join(", ")),
         };
-        return ("is not a setting".to_owned(), hint);
+        return (NO_SETTING.to_owned(), hint);
     }
     let expected = match expected {
         "" => return ("has the wrong type".to_owned(), String::new()),

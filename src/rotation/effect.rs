@@ -140,6 +140,23 @@ impl<K: Kind> Effect<K> {
     }
 }
 
+impl<K: Kind> Effect<K> {
+    /// The host at which it is done, where it is asked of one.
+    pub fn host(&self) -> Option<Host> {
+        match self {
+            Self::Prove { host, .. } => Some(*host),
+            Self::Save
+            | Self::TrySinks
+            | Self::ReadFile
+            | Self::Deploy(_)
+            | Self::Call(_)
+            | Self::Look { .. }
+            | Self::AskMembers { .. }
+            | Self::Report(_) => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Doing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

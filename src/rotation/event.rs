@@ -57,7 +57,7 @@ impl Event {
     /// About the end of a run; none when nobody needs to be told: what a person took back, a drill.
     pub fn of(end: &End, account: &ApiKey, rotation: Option<&Revision>, at: SystemTime) -> Option<Self> {
         let (event, reason, remedy) = match end {
-            End::Ended(Ending::Done | Ending::Removed) => (Kind::Done, end.to_string(), String::new()),
+            End::Ended(Ending::Done | Ending::Added | Ending::Removed) => (Kind::Done, end.to_string(), String::new()),
             End::Ended(Ending::Drilled | Ending::Aborted) => return None,
             End::Parked(parked) => (Kind::Parked, parked.to_string(), parked.remedy()),
             End::Stuck(stuck @ Stuck::AllRefused) => (Kind::AllRefused, stuck.to_string(), stuck.remedy()),

@@ -22,6 +22,7 @@ use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable, Who
 use crate::rotation::program::{Output, Program};
 use crate::secret::AccessToken;
 use crate::tokens::{TokenError, Tokens};
+use ask::{Heard, Speaker};
 use roster::{Member, Target, Way};
 
 mod ask;
@@ -212,15 +213,25 @@ async fn status(member: &Member, tls: &Arc<ClientConfig>, token: Option<&AccessT
         Way::Told(document) => read(document),
         Way::Gone => Said::Answer(Answer::Refuses),
         Way::Ask(target) => match ask::exchange(target, tls, token, Method::GET, "/status", STATUS).await {
-            Ok((StatusCode::OK, body)) => read(&body),
-            Ok((StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _)) => {
+            Ok(Heard { status: StatusCode::OK, body, speaker }) => match (read(&body), speaker) {
+                (Said::Answer(Answer::Silent(_)), Speaker::Somebody) => another(StatusCode::OK),
+                (said, Speaker::Admin | Speaker::Somebody) => said,
+            },
+            Ok(Heard { status, speaker: Speaker::Somebody, .. }) => another(status),
+            Ok(Heard { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }) => {
                 Said::Answer(Answer::Silent("it wants another token than that of [rotation.fleet]".to_owned()))
             }
-            Ok((status, _)) => Said::Answer(Answer::Silent(format!("it answers {status} to GET /status"))),
+            Ok(Heard { status, .. }) => Said::Answer(Answer::Silent(format!("it answers {status} to GET /status"))),
             Err(ask::Unheard::Refused) => Said::Answer(Answer::Refuses),
             Err(unheard) => Said::Answer(Answer::Silent(unheard.to_string())),
         },
     }
+}
+
+/// Who answers there is not whom the settings mean.
+fn another(status: StatusCode) -> Said {
+    let words = "it is no admin listener: [rotation.fleet] names the address of [admin] or [admin.observe] of each sidecar";
+    Said::Answer(Answer::Silent(format!("it answers {status} to GET /status; {words}")))
 }
 
 /// What a command prints.

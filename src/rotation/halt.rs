@@ -1,7 +1,9 @@
 //! Why a run of a rotation is over, in words that a person can act on.
 //!
 //! Invariants: every end but the good ones has a remedy; none has a value. After `Parked`, `Stuck` and `Awaiting` the
-//! journal stays, and the same command goes on from where it was.
+//! journal stays, and the next run goes on from where it was. A remedy says what to do and names no command that does it:
+//! it is read in a terminal, in the log of a sidecar that rotates by itself, and wherever a webhook leads. Who knows how
+//! it was run adds that (`cli`).
 //!
 //! Not here: exit codes (`cli`); how each kind ends, and what a person must look at then.
 
@@ -30,6 +32,11 @@ pub enum End<K: Kind> {
 pub trait Halt: fmt::Display {
     /// What to do.
     fn remedy(&self) -> String;
+
+    /// What must be added to the command that goes on.
+    fn adds(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a rotation replaces.
@@ -102,15 +109,15 @@ pub enum Amiss {
 impl Halt for Parked {
     fn remedy(&self) -> String {
         let words = match self {
-            Self::Failing { .. } => "nothing is lost; mend the cause and run the same command again, it goes on from here",
-            Self::NotAccepted(Credential::Secret) => "run the same command again later, or with --abort to revoke the new secret",
+            Self::Failing { .. } => "nothing is lost; mend the cause, and it goes on from here",
+            Self::NotAccepted(Credential::Secret) => "go on later, or go back with `rotate --abort`, which revokes the new secret",
             Self::NotAccepted(Credential::Key) => {
-                "run the same command again later, or with --abort to put the other public key back; sidecars hold both keys"
+                "go on later, or go back with `rotate --abort`, which puts the other public key back; sidecars hold both keys"
             }
             Self::NotConverged { .. } => {
-                "see what is wrong with the sidecars named, then run the same command again; a sidecar that is gone for good is dropped five minutes after it left the list"
+                "see what is wrong with the sidecars named, then go on; a sidecar that is gone for good is dropped five minutes after it left the list"
             }
-            Self::TooFew { .. } => "start the missing ones or lower `expect` in [rotation.fleet], then run the same command again",
+            Self::TooFew { .. } => "start the missing ones or lower `expect` in [rotation.fleet], then go on",
         };
         words.to_owned()
     }

@@ -84,7 +84,12 @@ impl<K: Kind> Journal<K> {
 
     /// Whether nothing was decided yet.
     pub fn is_at_the_beginning(&self) -> bool {
-        self.state.is_first()
+        self.state.is_first() && self.trail.is_empty()
+    }
+
+    /// Whether it is decided anew what comes next, after something was done.
+    pub fn is_between(&self) -> bool {
+        self.state.is_first() && !self.trail.is_empty()
     }
 
     /// As text.

@@ -52,6 +52,8 @@ mod tests;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPairs;
 
+/// What the name of a journal begins with. No API key has a full stop.
+pub const JOURNAL: &str = "application.";
 /// One rotation of the key pair of one application under way.
 pub type Machine = machine::Machine<KeyPairs>;
 /// What it begins with.
@@ -181,9 +183,8 @@ impl Kind for KeyPairs {
     type Stuck = Stuck;
     type Asking = Infallible;
 
-    /// No API key has a full stop.
     fn name(plan: &Plan) -> String {
-        format!("application.{}", plan.task.application)
+        format!("{JOURNAL}{}", plan.task.application)
     }
 
     fn step(view: &View<'_, Self>, chance: &mut Self::Chance) -> Move<Self> {

@@ -13,12 +13,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::effect::{Doing, Effect, Outcome};
+use super::effect::{Effect, Outcome};
 use super::evidence::{Sighting, Watch};
 use super::halt::{End, Parked};
 use super::journal::{Entry, Journal, SCHEMA};
 use super::plan::Plan;
-use super::tries::{Failed, Resting, Tries};
+use super::tries::{Failed, Resting, Tried, Tries};
 use crate::secret::Revision;
 pub use kind::{Back, Kind, Part, Refused, State, Watching};
 pub use seen::{Row, Seen, Verdict};
@@ -167,6 +167,9 @@ impl<K: Kind> Machine<K> {
 
     /// Calls the rotation off: what follows undoes it.
     pub fn abort(&mut self, now: Now, chance: &mut K::Chance) -> Result<(), Refused> {
+        if self.journal.is_between() {
+            return Err(Refused::Between);
+        }
         match K::back(&self.journal.state, chance)? {
             Back::To(state) => self.enter(*state, vec![K::abort_asked()], now),
             Back::Underway => {}
@@ -209,10 +212,10 @@ impl<K: Kind> Machine<K> {
 
     /// What came of an effect.
     pub fn take(&mut self, effect: &Effect<K>, outcome: Outcome<K>, now: Now) {
-        let doing = effect.doing();
+        let tried = Tried { doing: effect.doing(), host: effect.host() };
         match self.learn(effect, outcome, now) {
-            Ok(()) => self.tries.succeeded(doing),
-            Err(cause) => self.fail(doing, cause, now.instant),
+            Ok(()) => self.tries.succeeded(tried),
+            Err(cause) => self.fail(tried, cause, now.instant),
         }
     }
 
@@ -261,7 +264,8 @@ impl<K: Kind> Machine<K> {
         }
     }
 
-    fn enter(&mut self, state: K::State, facts: Vec<K::Fact>, now: Now) {
+    /// Goes on in this state, since these things happened.
+    pub(super) fn enter(&mut self, state: K::State, facts: Vec<K::Fact>, now: Now) {
         if state.watching() == Watching::Anew {
             self.watch = Watch::begin(&self.watch.names(), now.instant);
         }
@@ -291,14 +295,15 @@ impl<K: Kind> Machine<K> {
     }
 
     /// Tries again with longer and longer waits, up to `give_up`; for ever what the state can do without.
-    fn fail(&mut self, doing: Doing, cause: String, now: Instant) {
+    fn fail(&mut self, tried: Tried, cause: String, now: Instant) {
         if let Some(Over::Untold(end)) = self.over.take() {
             // A report of a halt that cannot be written must not hide the halt.
             self.over = Some(Over::Told(end));
             return;
         }
+        let doing = tried.doing;
         let give_up = if K::can_do_without(&self.journal, doing) { Duration::MAX } else { self.journal.plan.give_up };
-        match self.tries.failed(doing, give_up, now) {
+        match self.tries.failed(tried, give_up, now) {
             Failed::TooLong => self.over = Some(Over::Untold(End::Parked(Parked::Failing { doing, cause }))),
             Failed::Again => {}
         }

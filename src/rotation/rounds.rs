@@ -17,7 +17,7 @@ use super::journal::disk::{Disk, journals};
 use super::notify::Notifier;
 use super::observed::{self, Observed, Stage};
 use super::place;
-use super::schedule::{self, Due, Subject, Timeliness, Tried, Turn};
+use super::schedule::{self, Beginnings, Due, Subject, Timeliness, Tried, Turn};
 use super::secrets::End;
 use super::sinks::Sinks;
 use super::survey::{Breadth, Survey};
@@ -41,8 +41,17 @@ const STAGES: Duration = Duration::from_secs(1);
 /// How often it is seen whether everything is refused.
 const REFUSALS: Duration = Duration::from_secs(1);
 
-/// Rotates one account to the end of a run; in words why there was no run.
-pub type Rotate = Box<dyn Fn(ApiKey) -> Pin<Box<dyn Future<Output = Result<End, String>> + Send>> + Send + Sync>;
+/// Rotates one account to the end of a run, or only goes on with what was begun; in words why there was no run.
+pub type Rotate = Box<dyn Fn(ApiKey, Ask) -> Pin<Box<dyn Future<Output = Result<End, String>> + Send>> + Send + Sync>;
+
+/// What is asked of [`Rotate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Begin a rotation, or go on with one.
+    Begin,
+    /// Go on with the one that was begun.
+    GoOn,
+}
 
 /// What the schedule of this sidecar does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,18 +166,21 @@ impl Rounds {
         self.first_wait().await;
         loop {
             let seen = self.look().await;
-            let paused = self.is_paused().await;
-            let turn = self.turn(&seen);
-            match (paused, turn) {
-                (false, Turn::Rotate(account)) => {
-                    self.rotate(&rotate, account).await;
-                    continue;
+            let beginnings = self.beginnings().await;
+            let turn = self.turn(&seen, beginnings);
+            match turn {
+                Turn::Begin(account) => self.rotate(&rotate, account, Ask::Begin).await,
+                Turn::GoOn(account) => self.rotate(&rotate, account, Ask::GoOn).await,
+                Turn::Wait(_) | Turn::Nothing => {
+                    let (standing, longest) = match beginnings {
+                        Beginnings::Allowed => (Standing::Waiting, LEAST_OFTEN),
+                        Beginnings::Paused => (Standing::Paused, SOON),
+                    };
+                    self.known().standing = standing;
+                    let wait = until(&turn, clock::wall()).min(look_every(&self.settings.policies));
+                    tokio::time::sleep(wait.max(MOST_OFTEN).min(longest)).await;
                 }
-                (true, _) => self.known().standing = Standing::Paused,
-                (false, Turn::Wait(_) | Turn::Nothing) => self.known().standing = Standing::Waiting,
             }
-            let wait = until(&self.turn(&seen), clock::wall()).min(look_every(&self.settings.policies));
-            tokio::time::sleep(if paused { wait.max(MOST_OFTEN).min(SOON) } else { wait.max(MOST_OFTEN) }).await;
         }
     }
 
@@ -217,17 +229,17 @@ impl Rounds {
         seen
     }
 
-    fn turn(&self, seen: &[Seen]) -> Turn {
+    fn turn(&self, seen: &[Seen], beginnings: Beginnings) -> Turn {
         let (known, now) = (self.known(), clock::wall());
         let tried = |account: &ApiKey| known.tried.get(account).copied().unwrap_or_default();
         let subjects: Vec<Subject<'_>> =
             seen.iter().filter_map(|seen| Subject::of(seen, &self.settings.policies, tried(&seen.account), now)).collect();
-        schedule::turn(&subjects, known.ended_at, now)
+        schedule::turn(&subjects, beginnings, known.ended_at, now)
     }
 
-    async fn rotate(&self, rotate: &Rotate, account: ApiKey) {
+    async fn rotate(&self, rotate: &Rotate, account: ApiKey, ask: Ask) {
         self.known().standing = Standing::Rotating(account.clone());
-        let came = rotate(account.clone()).await;
+        let came = rotate(account.clone(), ask).await;
         let ended_at = clock::wall();
         let mut known = self.known();
         known.ended_at = Some(ended_at);
@@ -243,9 +255,10 @@ impl Rounds {
         }
     }
 
-    async fn is_paused(&self) -> bool {
+    async fn beginnings(&self) -> Beginnings {
         let directory = self.survey.state_dir.clone();
-        tokio::task::spawn_blocking(move || place::is_paused(&directory)).await.unwrap_or(true)
+        let is_paused = tokio::task::spawn_blocking(move || place::is_paused(&directory)).await.unwrap_or(true);
+        if is_paused { Beginnings::Paused } else { Beginnings::Allowed }
     }
 
     /// Whether this is to be told: it is so, and was not when it was last looked at.
@@ -292,7 +305,7 @@ fn look_every(policies: &[Policy]) -> Duration {
 
 fn until(turn: &Turn, now: SystemTime) -> Duration {
     match turn {
-        Turn::Rotate(_) => Duration::ZERO,
+        Turn::Begin(_) | Turn::GoOn(_) => Duration::ZERO,
         Turn::Wait(at) => at.duration_since(now).unwrap_or_default(),
         Turn::Nothing => LEAST_OFTEN,
     }

@@ -20,25 +20,26 @@ use crate::rotation::event as somebody;
 use crate::rotation::evidence::{Whose, all_silent};
 use crate::rotation::fleet::Fleet;
 use crate::rotation::halt::{self, Amiss, Parked};
-use crate::rotation::journal;
 use crate::rotation::journal::disk::{Disk, DiskError, journals};
 use crate::rotation::machine::{Kind, Now, Refused, State as _};
 use crate::rotation::notify::Notifier;
 use crate::rotation::plan;
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
+use crate::rotation::secrets::halt::Stuck;
 use crate::rotation::secrets::task::Mode;
-use crate::rotation::secrets::{Chance, End, Journal, Machine, Memory, Plan, Secrets, Start};
+use crate::rotation::secrets::turn::Underway;
+use crate::rotation::secrets::{Answer, Call, Chance, End, Journal, Machine, Memory, Outcome, Plan, Secrets, Start};
 use crate::rotation::sinks::{NotDelivered, Sinks};
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 use crate::upstream::{SetupError, Upstream, client_tls};
 use crate::vonage::policy;
 use event::{Event, Told};
 pub use keypair::KeyOrder;
-use perform::{Kept, Performer};
+use perform::{Kept, Own as _, Performer};
 use secrets::Account;
 use summary::Witnessed;
-use terms::Terms;
+use terms::{Purpose, Terms};
 
 pub mod all;
 pub mod drill;
@@ -120,16 +121,19 @@ pub enum NotRun {
     /// It cannot be called off.
     #[error(transparent)]
     NoWayBack(#[from] Refused),
+    /// Something else is under way.
+    #[error(transparent)]
+    Underway(#[from] Underway),
     /// The way to the provider, or to members, cannot be set up.
     #[error(transparent)]
     Setup(#[from] SetupError),
 }
 
-/// What a rotation would begin with.
+/// What a rotation would come to.
 #[derive(Debug)]
 pub enum Preview<K: Kind> {
-    /// The next step that changes something, with the facts that lead to it.
-    Would(Box<journal::Journal<K>>),
+    /// The next step that changes something; it was told.
+    Would,
     /// It would end here.
     End(halt::End<K>),
 }
@@ -167,10 +171,16 @@ impl Rotator {
             Some(journal) if !journal.is_over() => (Some(journal), None),
             before => (None, before),
         };
+        let performer = self.performer(&order.account, Kept::OnDisk(disk), tell);
         let (mut machine, first) = match (begun, order.want) {
             (Some(journal), _) => {
-                let resumed = Event::Resumed { rotation: journal.rotation.clone(), step: journal.state.word() };
-                (self.resume(journal, order)?, resumed)
+                if let Some(end) = self.no_such_leak(order).await? {
+                    performer.tell_end(&end);
+                    return Ok(Ran::Over(end));
+                }
+                let machine = self.resume(journal, order)?;
+                let resumed = Event::Resumed { rotation: machine.journal().rotation.clone(), step: machine.journal().state.word() };
+                (machine, resumed)
             }
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
@@ -179,7 +189,6 @@ impl Rotator {
                 (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
             }
         };
-        let performer = self.performer(&order.account, Kept::OnDisk(disk), tell);
         performer.tell(first);
         if machine.journal().is_at_the_beginning()
             && let Some(end) = self.no_evidence(&machine.journal().plan).await
@@ -193,15 +202,25 @@ impl Rotator {
         Ok(Ran::Over(performer.drive(machine).await))
     }
 
-    /// What a rotation would do first. Changes nothing.
-    pub async fn preview(&self, order: &Order) -> Result<Preview<Secrets>, NotRun> {
-        let start = self.start(order, None)?;
-        if let Some(end) = self.no_evidence(&start.plan).await {
+    /// What a rotation would do next. Changes nothing.
+    pub async fn preview(&self, order: &Order, tell: &Tell) -> Result<Preview<Secrets>, NotRun> {
+        let left = Disk::peek(&journals(&self.settings.rotation.state_dir), &order.account)?;
+        let performer = self.performer(&order.account, Kept::Nowhere, tell);
+        let machine = match left {
+            Some(journal) if !journal.is_over() => {
+                if let Some(end) = self.no_such_leak(order).await? {
+                    return Ok(Preview::End(end));
+                }
+                self.resume(journal, order)?
+            }
+            before => Machine::begin(self.start(order, before)?, now()),
+        };
+        if machine.journal().is_at_the_beginning()
+            && let Some(end) = self.no_evidence(&machine.journal().plan).await
+        {
             return Ok(Preview::End(end));
         }
-        let silent: Tell = Arc::new(|_| {});
-        let performer = self.performer(&order.account, Kept::Nowhere, &silent);
-        Ok(performer.look_ahead(Machine::begin(start, now())).await)
+        Ok(performer.look_ahead(machine).await)
     }
 
     /// The accounts of the credentials file with the one that manages each, if any.
@@ -222,13 +241,40 @@ impl Rotator {
             if anew {
                 *plan = self.plan(order);
             } else {
-                order.terms.amend(plan, self.settings.rotation.deadline, self.fleet.expect());
+                order.terms.amend(plan, self.fleet.expect());
             }
         });
-        if order.want == Want::Abort {
-            machine.abort(now(), &mut System)?;
+        match (order.want, &order.terms.purpose) {
+            (Want::Abort, _) => machine.abort(now(), &mut System)?,
+            (Want::Resume, Purpose::Rotate | Purpose::Drill) => {}
+            (Want::Rotate, _) | (Want::Resume, Purpose::Emergency(_)) => {
+                machine.turn_to(&order.terms.mode(self.settings.rotation.deadline), now(), &mut System)?;
+            }
         }
         Ok(machine)
+    }
+
+    /// What was begun is not turned to a leak that the account does not have: it stays as it is.
+    async fn no_such_leak(&self, order: &Order) -> Result<Option<End>, NotRun> {
+        let Purpose::Emergency(Some(leaked)) = &order.terms.purpose else { return Ok(None) };
+        let parsed = self.sinks.read()?.parsed;
+        let own = Account { key: order.account.clone(), witnessed: Witnessed::default() };
+        for item in own.file(&parsed, None).items {
+            match own.call(self, &Call::List { with: item.value }).await {
+                Outcome::Answer(Answer::Listed(listed)) if listed.iter().any(|one| one.id == *leaked) => return Ok(None),
+                Outcome::Answer(Answer::Listed(_)) => return Ok(Some(End::Stuck(Stuck::NoSuchLeak(leaked.clone())))),
+                Outcome::Failed(cause) => return Ok(Some(End::Parked(Parked::Failing { doing: Doing::List, cause }))),
+                Outcome::Denied
+                | Outcome::Done
+                | Outcome::Moved
+                | Outcome::File(_)
+                | Outcome::Accepted
+                | Outcome::Refused
+                | Outcome::Answer(_)
+                | Outcome::Seen(_) => {}
+            }
+        }
+        Ok(None)
     }
 
     fn start(&self, order: &Order, before: Option<Journal>) -> Result<Start, NotRun> {

@@ -2,8 +2,9 @@
 //!
 //! A rotation is due when the oldest secret that may be replaced reaches `every` of its policy, by the date of the
 //! provider; a little earlier, by a share of `jitter` that is the same for an account at each look, so that accounts of
-//! one age do not rotate together and `max_age` keeps its room. It begins in the window. One that is under way goes on
-//! at once, in the window or not.
+//! one age do not rotate together and `max_age` keeps its room. It begins in the window. One that is under way goes on at
+//! once, in the window or not, in a pause or not, whether a policy is about it or not, and whether its list can be had or
+//! not: half of a rotation is worse than a late one.
 //!
 //! Invariants: one account at a time, the most urgent first, with a pause in between, so that a downtime ends in no
 //! storm; one that did not end well is tried again later and later; nothing is due whose age is not known. A secret that
@@ -105,11 +106,22 @@ pub enum Timeliness {
     Overdue,
 }
 
+/// Whether rotations may begin. Those that were begun go on in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginnings {
+    /// They may.
+    Allowed,
+    /// Somebody has told the schedule to pause.
+    Paused,
+}
+
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
-    /// Rotate this account.
-    Rotate(ApiKey),
+    /// Begin a rotation of this account.
+    Begin(ApiKey),
+    /// Go on with the one of this account that was begun, and begin none if that is over by now.
+    GoOn(ApiKey),
     /// Look again then at the latest.
     Wait(SystemTime),
     /// Nothing will be due by itself.
@@ -117,9 +129,11 @@ pub enum Turn {
 }
 
 impl<'a> Subject<'a> {
-    /// What the schedule needs of an account that was seen; none when its list could not be had.
+    /// What the schedule needs of an account that was seen; none when its list could not be had and nothing is under way.
     pub fn of(seen: &'a Seen, policies: &'a [Policy], tried: Tried, now: SystemTime) -> Option<Self> {
-        seen.listed.as_ref().ok()?;
+        if seen.listed.is_err() && seen.progress != Progress::Rotating {
+            return None;
+        }
         let rows = audit::rows(seen, now);
         Some(Self {
             account: &seen.account,
@@ -147,26 +161,35 @@ impl<'a> Subject<'a> {
 
     /// When a rotation of it may begin.
     pub fn due(&self, now: SystemTime) -> Due {
-        let (policy, made) = match (self.held, self.policy, self.replaceable) {
-            (Held::No, _, _) => return Due::Never(Never::NotHeld),
-            (Held::Yes, None, _) => return Due::Never(Never::NoPolicy),
-            (Held::Yes, Some(_), None) => return Due::Never(Never::NoDate),
-            (Held::Yes, Some(policy), Some(made)) => (policy, made),
+        let (earliest, window) = match self.progress {
+            Progress::Rotating => (SystemTime::UNIX_EPOCH, Window::Always),
+            Progress::Resting | Progress::Staged => match self.begins() {
+                Ok(begins) => begins,
+                Err(never) => return Due::Never(never),
+            },
         };
-        let rested = match self.tried {
+        let begin = opens(window, earliest.max(self.rested(now)).max(now));
+        if begin <= now { Due::Now } else { Due::At(begin) }
+    }
+
+    /// From when on the next one may begin, and at which times of the day.
+    fn begins(&self) -> Result<(SystemTime, Window), Never> {
+        match (self.held, self.policy, self.replaceable) {
+            (Held::No, _, _) => Err(Never::NotHeld),
+            (Held::Yes, None, _) => Err(Never::NoPolicy),
+            (Held::Yes, Some(_), None) => Err(Never::NoDate),
+            (Held::Yes, Some(policy), Some(made)) => Ok((made + policy.every.saturating_sub(early(self.account, policy)), policy.window)),
+        }
+    }
+
+    /// Until when one that did not end well is left alone.
+    fn rested(&self, now: SystemTime) -> SystemTime {
+        match self.tried {
             Tried::Well => SystemTime::UNIX_EPOCH,
             // By a clock that was ahead and is set right now: it says nothing about how long ago that was.
             Tried::InVain { ended_at, .. } if ended_at > now => SystemTime::UNIX_EPOCH,
-            Tried::InVain { times, ended_at } => ended_at + retry_after(policy, times),
-        };
-        let (earliest, window) = match self.progress {
-            Progress::Rotating => (rested, Window::Always),
-            Progress::Resting | Progress::Staged => {
-                ((made + policy.every.saturating_sub(early(self.account, policy))).max(rested), policy.window)
-            }
-        };
-        let begin = opens(window, earliest.max(now));
-        if begin <= now { Due::Now } else { Due::At(begin) }
+            Tried::InVain { times, ended_at } => ended_at + retry_after(self.policy, times),
+        }
     }
 
     /// The first is the one with which things are worst: one under way, else the one that reaches `max_age` first.
@@ -178,35 +201,53 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether it has a turn when these are the beginnings.
+    fn may_run(&self, beginnings: Beginnings) -> bool {
+        match (beginnings, self.progress) {
+            (Beginnings::Allowed, _) | (Beginnings::Paused, Progress::Rotating) => true,
+            (Beginnings::Paused, Progress::Resting | Progress::Staged) => false,
+        }
+    }
+
+    fn turn(&self) -> Turn {
+        match self.progress {
+            Progress::Rotating => Turn::GoOn(self.account.clone()),
+            Progress::Resting | Progress::Staged => Turn::Begin(self.account.clone()),
+        }
+    }
+
     fn pause(&self) -> Duration {
         self.policy.map_or(LONGEST_PAUSE, |policy| (policy.every / PART).min(LONGEST_PAUSE))
     }
 }
 
 /// What comes next, when the last rotation, if there was one, ended at `last`.
-pub fn turn(subjects: &[Subject<'_>], last: Option<SystemTime>, now: SystemTime) -> Turn {
-    let due = subjects.iter().filter(|subject| subject.due(now) == Due::Now).min_by_key(|subject| subject.urgency());
+pub fn turn(subjects: &[Subject<'_>], beginnings: Beginnings, last: Option<SystemTime>, now: SystemTime) -> Turn {
+    let subjects = || subjects.iter().filter(|subject| subject.may_run(beginnings));
+    let due = subjects().filter(|subject| subject.due(now) == Due::Now).min_by_key(|subject| subject.urgency());
     if let Some(subject) = due {
         let from = last.map_or(now, |last| last + subject.pause());
         // A clock that was set back would otherwise hold everything up for as long.
-        return if from <= now || from > now + LONGEST_PAUSE { Turn::Rotate(subject.account.clone()) } else { Turn::Wait(from) };
+        return if from <= now || from > now + LONGEST_PAUSE { subject.turn() } else { Turn::Wait(from) };
     }
-    let next = subjects.iter().filter_map(|subject| match subject.due(now) {
+    let next = subjects().filter_map(|subject| match subject.due(now) {
         Due::At(at) => Some(at),
         Due::Now | Due::Never(_) => None,
     });
     next.min().map_or(Turn::Nothing, Turn::Wait)
 }
 
-/// Every account that is due, the most urgent first.
+/// Every account of which a rotation is to begin, the most urgent first.
 pub fn all_due(subjects: &[Subject<'_>], now: SystemTime) -> Vec<ApiKey> {
-    let mut due: Vec<&Subject<'_>> = subjects.iter().filter(|subject| subject.due(now) == Due::Now).collect();
+    let begins = |subject: &&Subject<'_>| subject.progress != Progress::Rotating && subject.due(now) == Due::Now;
+    let mut due: Vec<&Subject<'_>> = subjects.iter().filter(begins).collect();
     due.sort_by_key(|subject| subject.urgency());
     due.into_iter().map(|subject| subject.account.clone()).collect()
 }
 
-fn retry_after(policy: &Policy, times: u32) -> Duration {
-    (policy.every / PART).min(LONGEST_FIRST_RETRY) * (1 << times.saturating_sub(1).min(MOST_DOUBLINGS))
+fn retry_after(policy: Option<&Policy>, times: u32) -> Duration {
+    policy.map_or(LONGEST_FIRST_RETRY, |policy| (policy.every / PART).min(LONGEST_FIRST_RETRY))
+        * (1 << times.saturating_sub(1).min(MOST_DOUBLINGS))
 }
 
 /// How much earlier than at `every` an account is due: a share of `jitter` that its key decides.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! What each step needs to know and does is in [`steps`], from the first to the proof of the new secret, and in
-//! [`change`], from there to the end; going back is in [`abort`], which secrets take part in [`slots`].
+//! [`change`], from there to the end; going back is in [`abort`], turning to
+//! something else in [`turn`], which secrets take part in [`slots`].
 //!
 //! We choose the value, so it is in the journal before the provider knows it, and an answer that got lost is settled by
 //! trying the value.
@@ -38,6 +39,7 @@ pub mod slots;
 pub mod state;
 pub mod steps;
 pub mod task;
+pub mod turn;
 mod view;
 
 #[cfg(test)]

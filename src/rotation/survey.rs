@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::audit::{Progress, Seen};
 use super::journal::disk::{Disk, journals};
 use super::provider::Provider;
-use super::staged;
+use super::{begun, staged};
 use crate::credentials::Basic;
 use crate::credentials::file::{AccountEntry, Parsed};
 use crate::secret::ApiKey;
@@ -118,7 +118,7 @@ fn labelled(seen: Seen, parsed: &Parsed) -> Seen {
 /// Whether something is under way here. What cannot be read may be a rotation.
 pub fn progress(state_dir: &Path, account: &ApiKey) -> Progress {
     match (Disk::peek(&journals(state_dir), account), staged::find(state_dir, account.as_str())) {
-        (Ok(Some(journal)), _) if !journal.is_over() => Progress::Rotating,
+        (Ok(Some(journal)), _) if begun::is_under_way(&journal) => Progress::Rotating,
         (Err(_), _) => Progress::Rotating,
         (Ok(Some(_) | None), Ok(None)) => Progress::Resting,
         (Ok(Some(_) | None), Ok(Some(_)) | Err(_)) => Progress::Staged,

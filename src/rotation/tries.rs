@@ -1,8 +1,11 @@
 //! What fails is tried again with longer and longer waits, up to a limit. Pure.
+//!
+//! What is done elsewhere, and goes well there, does not make up for it.
 
 use std::time::{Duration, Instant};
 
 use super::effect::Doing;
+use crate::vonage::hosts::Host;
 
 /// The first wait after a failure; doubles.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
@@ -13,13 +16,20 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     rest: Option<Instant>,
-    failing: Option<Failing>,
+    failing: Vec<Failing>,
 }
 
-/// An effect that fails.
+/// What is tried: something, at a host where it is asked of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tried {
+    pub(super) doing: Doing,
+    pub(super) host: Option<Host>,
+}
+
+/// What fails.
 #[derive(Debug)]
 struct Failing {
-    doing: Doing,
+    tried: Tried,
     since: Instant,
     times: u32,
 }
@@ -62,26 +72,27 @@ impl Tries {
 
     /// Nothing has failed in a new state.
     pub(super) fn begin_anew(&mut self) {
-        self.failing = None;
+        self.failing.clear();
     }
 
-    pub(super) fn succeeded(&mut self, doing: Doing) {
-        if self.failing.as_ref().is_some_and(|failing| failing.doing == doing) {
-            self.failing = None;
-        }
+    pub(super) fn succeeded(&mut self, tried: Tried) {
+        self.failing.retain(|failing| failing.tried != tried);
     }
 
-    pub(super) fn failed(&mut self, doing: Doing, give_up: Duration, now: Instant) -> Failed {
-        let failing = match self.failing.take() {
-            Some(failing) if failing.doing == doing => Failing { times: failing.times.saturating_add(1), ..failing },
-            Some(_) | None => Failing { doing, since: now, times: 0 },
+    pub(super) fn failed(&mut self, tried: Tried, give_up: Duration, now: Instant) -> Failed {
+        let failing = match self.failing.iter().position(|failing| failing.tried == tried) {
+            Some(at) => {
+                let failing = self.failing.swap_remove(at);
+                Failing { times: failing.times.saturating_add(1), ..failing }
+            }
+            None => Failing { tried, since: now, times: 0 },
         };
         if now.saturating_duration_since(failing.since) >= give_up {
             return Failed::TooLong;
         }
         let doubled = FIRST_BACK_OFF.saturating_mul(1_u32.checked_shl(failing.times).unwrap_or(u32::MAX));
         self.rest = Some(now + doubled.min(LONGEST_BACK_OFF));
-        self.failing = Some(failing);
+        self.failing.push(failing);
         Failed::Again
     }
 }

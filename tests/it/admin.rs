@@ -73,7 +73,7 @@ impl Operations for Fake {
         Box::pin(async { reload })
     }
 
-    fn prove(&self, whose: Proven) -> Pending<'_, Vec<Proof>> {
+    fn prove(&self, whose: Proven) -> Pending<'_, Option<Vec<Proof>>> {
         self.0.proved.lock().unwrap().push(whose);
         Box::pin(async {
             self.0.proving.notify_one();
@@ -81,7 +81,7 @@ impl Operations for Fake {
                 gate.notified().await;
             }
             let (account, host) = ("abcd1234".to_owned(), "rest.nexmo.com".to_owned());
-            vec![Proof {
+            Some(vec![Proof {
                 account,
                 application: None,
                 id: None,
@@ -89,7 +89,7 @@ impl Operations for Fake {
                 host,
                 outcome: ProofOutcome::Accepted,
                 detail: String::new(),
-            }]
+            }])
         })
     }
 }

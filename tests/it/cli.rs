@@ -41,6 +41,47 @@ async fn a_wrong_use_is_exit_2_on_standard_error() {
     }
 }
 
+/// Nothing that was said is left out of account: what does not go with the rest is told, also where both are in a group.
+#[tokio::test]
+async fn an_argument_that_would_be_ignored_is_a_wrong_use_with_a_remedy() {
+    for line in [
+        "rotate --account abcd1234 --now",
+        "rotate --account abcd1234 --window 02:00-02:30",
+        "rotate --all --now",
+        "rotate --match sub* --window 02:00-02:30",
+        "rotate --if-due --now",
+        "rotate --if-due --window 02:00-02:30",
+        "rotate --application a --now --window 02:00-02:30",
+        "rotate --application a --now --emergency",
+        "rotate --application a --now --approve id",
+        "rotate --application a --now --leaked id",
+        "rotate --if-due --approve id",
+        "rotate --if-due --emergency",
+        "rotate --if-due --leaked id",
+        "rotate --if-due --revoke-first",
+        "rotate --if-due --resume",
+        "rotate --if-due --abort",
+        "rotate --if-due --dry-run",
+        "rotate --account abcd1234 --all",
+        "rotate --account abcd1234 --leaked id",
+        "rotate --account abcd1234 --revoke-first",
+        "rotate --account abcd1234 --emergency --revoke-first --deadline 5s",
+        "rotate --account abcd1234 --resume --abort",
+        "rotate --account abcd1234 --dry-run --approve id",
+        "secrets audit --csv --json",
+        "secrets audit --csv --history 1y",
+        "demo --json --plain",
+        "emulator --tls-cert some.pem",
+        "emulator --tls-key some.pem",
+    ] {
+        let run = run(&line.split(' ').collect::<Vec<_>>()).await;
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{line}: {}", run.err);
+        let first = run.err.lines().next().unwrap();
+        let is_about_it = line.split(' ').any(|word| word.starts_with("--") && first.contains(word));
+        assert!(run.err.contains("Usage: ") || is_about_it && run.err.contains("\n\nhint: "), "{line}: {}", run.err);
+    }
+}
+
 #[tokio::test]
 async fn help_and_version_are_data() {
     let help = run(&["--help"]).await;

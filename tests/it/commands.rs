@@ -1,11 +1,14 @@
 //! `check` and `explain` as people and scripts use them: what they say, where they say it, and how they end.
 
+mod files; // where they look
 mod listeners; // the same about listeners
 mod places; // and about where a rotation would write
 
-use vonage_sidecar::emulator::{ApplicationSpec, Options};
+use http::Method;
+use vonage_sidecar::emulator::{AccountSpec, ApplicationSpec, Options};
 use vonage_sidecar::jwt::generate::Generated;
 
+use crate::support::caller::{self, Caller};
 use crate::support::process::{Ended, Home, instead_of_vonage, vonage};
 
 /// A file with one account.
@@ -152,6 +155,31 @@ async fn online_every_private_key_is_tried_by_a_token_that_it_signs() {
 }
 
 #[tokio::test]
+async fn online_a_signature_secret_is_told_as_not_tried_with_the_reason_and_is_no_failure() {
+    let emulator = vonage(Options::with_account("abcd1234", &["NewSecret2", "OldSecret1"])).await;
+    let signing = format!("{GOOD}signature_secrets = [\"SignatureSecret1\", \"SignatureSecret2\"]\n");
+    let home = home(Some(&instead_of_vonage(emulator.address())), Some(&signing));
+    let ended = home.run(&["check", "--online"]).await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    for place in [0, 1] {
+        let line = ended.out.lines().find(|line| line.contains(&format!("signature_secrets[{place}]"))).unwrap();
+        assert!(
+            line.starts_with("abcd1234  ") && line.contains(" not tried ") && line.ends_with("no free call takes a signature"),
+            "{line}"
+        );
+    }
+    let told = document(&home.run(&["check", "--online", "--json"]).await);
+    let rows = told["proofs"].as_array().unwrap();
+    let signatures: Vec<_> = rows.iter().filter(|row| row["secret"].as_str().unwrap().starts_with("signature_secrets[")).collect();
+    assert_eq!(signatures.len(), 2, "{rows:?}");
+    for row in signatures {
+        assert_eq!((row["result"].as_str(), row["host"].is_null()), (Some("not_tried"), true));
+        assert_eq!(row["detail"], "no free call takes a signature");
+    }
+    assert!(!ended.out.contains("SignatureSecret"), "{}", ended.out);
+}
+
+#[tokio::test]
 async fn online_a_provider_that_cannot_be_reached_is_not_a_refusal() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = home(Some(&instead_of_vonage(closed)), Some(GOOD));
@@ -211,6 +239,36 @@ async fn applications_keys_and_what_is_wrong_with_them_are_told() {
     let unnamed = two.run(&["explain", "POST", "/v1/calls"]).await;
     assert_eq!(unnamed.code, Some(1));
     says(&unnamed, &["denied          400 application_not_named: "]);
+}
+
+/// What the sidecar does with a key that the request names is what is explained of it.
+#[tokio::test]
+async fn a_call_that_names_a_key_is_explained_as_it_is_served() {
+    let two = GOOD.to_owned() + "[[account]]\napi_key = \"other567\"\nsecrets = [\"Other1Secret\"]\n";
+    let options = Options {
+        accounts: vec![AccountSpec::new("abcd1234", &["NewSecret2"]), AccountSpec::new("other567", &["Other1Secret"])],
+        ..Options::default()
+    };
+    let emulator = vonage(options).await;
+    let home = home(None, Some(&two));
+    let sidecar = home.sidecar(emulator.address(), "").await;
+    for (path, code, words) in [
+        ("/account/get-balance?api_key=nobody12", "key_unknown", "denied          403 key_unknown: "),
+        ("/account/get-balance?api_key=abcd1234&api_key=other567", "keys_differ", "denied          400 keys_differ: "),
+        ("/account/get-balance?api_key=other567", "", "credential      key and secret (Basic) of account other567, secrets[0] first\n"),
+        ("/account/get-balance", "", "credential      key and secret (Basic) of account abcd1234, id-2 first\n"),
+    ] {
+        let explained = home.run(&["explain", "GET", path]).await;
+        let mut call = caller::request(Method::GET, path, "", bytes::Bytes::new());
+        call.headers_mut().remove("authorization");
+        let called = Caller::new(sidecar.data[0]).send(call).await.unwrap();
+        assert_eq!((explained.code, called.code()), (Some(i32::from(!code.is_empty())), code), "{path}: {}", explained.out);
+        says(&explained, &[words]);
+    }
+    let other = home.run(&["explain", "GET", "/account/get-balance?api_key=other567"]).await;
+    says(&other, &["account         other567, which the request names\n"]);
+    says(&home.run(&["explain", "GET", "/account/get-balance"]).await, &["second attempt  yes, with the other secret"]);
+    says(&other, &["second attempt  no, no other secret is held, unless a newer file brings one in time\n"]);
 }
 
 #[tokio::test]

@@ -37,7 +37,8 @@ fn the_reference_of_the_settings_with_everything_switched_on_is_sound() {
 /// each has some.
 #[test]
 fn every_setting_is_in_the_reference() {
-    let mirror = config::file::read(Path::new("sidecar.toml"), &everything()).unwrap();
+    let (mirror, misspelt) = config::file::read(Path::new("sidecar.toml"), &everything()).unwrap();
+    assert!(misspelt.is_empty(), "{misspelt}");
     let shown = format!("{mirror:#?}");
     let absent = |line: &&str| line.ends_with(": None,") || line.ends_with(": [],") || line.ends_with(": {},");
     let (listeners, rest) = shown.split_once("\n    admin: ").unwrap();

@@ -232,6 +232,18 @@ fn every_command_in_the_readme_is_understood() {
     assert!(cli::understands(&["vonage-sidecar", "no-such-command"]).is_err());
 }
 
+/// The names in the list of the top-level help, which is made of the commands themselves.
+#[test]
+fn every_command_is_in_the_list_of_the_readme_and_no_other() {
+    let help = cli::understands(&["vonage-sidecar", "--help"]).expect_err("help is no command");
+    let (_, rest) = help.split_once("\nCommands:\n").unwrap_or_else(|| panic!("no list: {help}"));
+    let lines = rest.lines().take_while(|line| line.starts_with("  "));
+    let there: BTreeSet<&str> = lines.map(|line| line.split_whitespace().next().unwrap()).filter(|name| *name != "help").collect();
+    assert!(there.len() > 10, "{there:?}");
+    let told = README.split("\n**Commands:**").nth(1).unwrap().split("\n\n").next().unwrap();
+    assert_eq!(quoted(told).into_iter().collect::<BTreeSet<&str>>(), there);
+}
+
 /// The first things are the two commands, and beside them the one for those without a toolchain.
 #[test]
 fn the_readme_begins_with_the_demo_and_the_tests() {

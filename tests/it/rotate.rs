@@ -3,7 +3,7 @@
 mod failing;
 mod fleet;
 mod key_kills; // the same, killed at any moment
-mod keys; // key pairs of applications
+pub mod keys; // key pairs of applications
 mod leak; // emergencies that name a secret
 mod many;
 mod one_host;

@@ -5,6 +5,7 @@ mod history;
 mod keypairs; // key pairs of applications
 mod luck;
 mod model;
+mod others;
 mod promises;
 mod sidecars;
 mod world;

@@ -236,3 +236,20 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     assert_eq!(tokio::time::timeout(Duration::from_secs(10), process.ends()).await.expect("held up"), Some(0));
     assert_eq!(read_on(&mut idle).await, b"");
 }
+
+#[tokio::test]
+async fn a_proof_asks_about_what_the_file_holds_and_about_nothing_else() {
+    let (home, emulator) = home_and_vonage().await;
+    home.write("credentials.toml", &one_account(&["LiveSecret1", "DeadSecret1"]));
+    let process = home.sidecar(emulator.address(), "").await;
+    home.write("credentials.toml", &one_account(&["LiveSecret1"]));
+    process.says("is gone from the file").await;
+    let post = async |path: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nx-sidecar-admin: 1\r\ncontent-length: 0\r\n\r\n");
+        String::from_utf8(raw(process.admin[0], head.as_bytes()).await).unwrap()
+    };
+    let proofs = post("/prove").await;
+    assert!(proofs.contains("\"position\":0") && !proofs.contains("refused"), "{proofs}");
+    let unknown = post("/prove?account=nobody12").await;
+    assert!(unknown.starts_with("HTTP/1.1 404 ") && unknown.contains("x-sidecar-error: not_held"), "{unknown}");
+}

@@ -39,8 +39,6 @@ pub(super) struct Arguments {
     /// For spreadsheets: one line a secret
     #[arg(long, conflicts_with = "history")]
     csv: bool,
-    #[command(flatten)]
-    files: Files,
 }
 
 /// An account with what is wrong about it.
@@ -68,8 +66,8 @@ struct Account {
     breaches: Vec<String>,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Outcome {
-    let (audited, history) = operator::operate(&arguments.files, async |operator| {
+pub(super) fn execute(arguments: &Arguments, files: &Files) -> Outcome {
+    let (audited, history) = operator::operate(files, async |operator| {
         let history = arguments.history.map(|span| history(&operator.settings.rotation.state_dir, span)).transpose()?;
         let policies = policies(&operator, arguments);
         Ok((audit(&operator, arguments, &policies).await?, history))
@@ -182,20 +180,21 @@ fn past_rotations(reports: &[Report]) -> String {
     format!("\n{}{} rotations\n", columns(&rows), reports.len())
 }
 
-/// Identifiers have no character that CSV would need quotes for; words have.
+/// Identifiers have no character that CSV would need quotes for; words have. Lines end as those of every other output do:
+/// [`report`] would spell a carriage return out.
 fn csv(audited: &[Audited]) -> String {
-    let mut text = "account,primary,secret,created_at,age_days,whose,keep,breaches\r\n".to_owned();
+    let mut text = "account,primary,secret,created_at,age_days,whose,keep,breaches\n".to_owned();
     for Audited { seen, rows, breaches } in audited {
         let primary = seen.primary.as_ref().map(ToString::to_string).unwrap_or_default();
         let breaches = format!("\"{}\"", breaches.join("; ").replace('"', "\"\""));
         if rows.is_empty() {
-            writeln!(text, "{},{primary},,,,,,{breaches}\r", seen.account).unwrap_or_default();
+            writeln!(text, "{},{primary},,,,,,{breaches}", seen.account).unwrap_or_default();
         }
         for row in rows {
             let told = told(row);
             let days = row.age.map(|age| (age.as_secs() / 86400).to_string()).unwrap_or_default();
             let created = told.created_at.unwrap_or_default();
-            writeln!(text, "{},{primary},{},{created},{days},{},{},{breaches}\r", seen.account, told.id, told.whose, told.keep)
+            writeln!(text, "{},{primary},{},{created},{days},{},{},{breaches}", seen.account, told.id, told.whose, told.keep)
                 .unwrap_or_default();
         }
     }

@@ -35,13 +35,11 @@ pub(super) struct Arguments {
     way: Way,
 }
 
-/// The way of a new secret: what is read, how it is proven, where it goes.
+/// The way of a new secret: how it is proven, where it goes.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct Way {
     #[command(flatten)]
     pub(in crate::cli) place: Place,
-    #[command(flatten)]
-    pub(in crate::cli) files: Files,
     #[command(flatten)]
     pub(in crate::cli) patience: Patience,
 }
@@ -66,8 +64,8 @@ impl Patience {
     }
 }
 
-pub(super) fn create(arguments: &Arguments) -> Outcome {
-    operator::operate(&arguments.way.files, async |operator| created(&operator, arguments).await)
+pub(super) fn create(arguments: &Arguments, files: &Files) -> Outcome {
+    operator::operate(files, async |operator| created(&operator, arguments).await)
 }
 
 async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
@@ -150,9 +148,9 @@ pub(in crate::cli) fn unmade(staged: Staged, before: &Known, failure: Failure) -
     }
 }
 
-pub(super) fn import(arguments: &Arguments) -> Outcome {
+pub(super) fn import(arguments: &Arguments, files: &Files) -> Outcome {
     let value = from_stdin()?;
-    operator::operate(&arguments.way.files, async |operator| imported(&operator, arguments, &value).await)
+    operator::operate(files, async |operator| imported(&operator, arguments, &value).await)
 }
 
 async fn imported(operator: &Operator, arguments: &Arguments, value: &ApiSecret) -> Outcome {

@@ -23,8 +23,6 @@ pub(super) struct Arguments {
     /// Do it although this is so; may be given several times
     #[arg(long, value_name = "REASON")]
     despite: Vec<Objection>,
-    #[command(flatten)]
-    files: Files,
 }
 
 fn id(text: &str) -> Result<SecretId, Malformed> {
@@ -60,12 +58,12 @@ impl Objection {
     }
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Outcome {
-    operator::operate(&arguments.files, async |operator| revoke(&operator, arguments).await)
+pub(super) fn execute(arguments: &Arguments, files: &Files) -> Outcome {
+    operator::operate(files, async |operator| revoke(&operator, arguments).await)
 }
 
 async fn revoke(operator: &Operator, arguments: &Arguments) -> Outcome {
-    let Arguments { whose: Whose { account, with }, id, despite, .. } = arguments;
+    let Arguments { whose: Whose { account, with }, id, despite } = arguments;
     let parsed = operator.held()?;
     let access = Operator::access(&parsed, account, with.as_ref())?;
     let held = entry(&parsed, account).map(|entry| entry.secrets.clone()).unwrap_or_default();

@@ -20,6 +20,18 @@ fn bad(text: &str) -> String {
 }
 
 #[test]
+fn every_problem_is_told_at_once_also_beside_names_that_are_no_settings() {
+    let text = "lissten = 1\n[timeout]\nconnect = \"1s\"\n[timeouts]\nconect = \"1s\"\n[admin]\naddress = \"0.0.0.0:1\"\n";
+    let told = parse(Path::new("sidecar.toml"), text).unwrap_err().sorted();
+    let told: Vec<&str> = told.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(told, ["lissten", "timeout", "timeouts.conect", "admin.address"]);
+    let types = "[runtime]\nworkers = \"two\"\n[log]\naccess = \"yes\"\n[[listen]]\naddress = 3\nadress = 4\n";
+    let told = parse(Path::new("sidecar.toml"), types).unwrap_err().sorted();
+    let told: Vec<&str> = told.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(told, ["runtime.workers", "log.access", "listen[0].address", "listen[0].adress"]);
+}
+
+#[test]
 fn nothing_set_is_everything_at_its_default() {
     let default = Settings::default();
     let expected = Settings {
@@ -204,7 +216,7 @@ fn paths_are_seen_from_the_directory_of_the_settings() {
 #[test]
 fn a_token_is_shown_by_no_debug_text() {
     let text = "[admin.observe]\naddress = \"[::1]:9788\"\ntokens = [\"Sup3rSecretToken1\"]\n";
-    assert!(!format!("{:?}", file::read(Path::new("sidecar.toml"), text).unwrap()).contains("Sup3r"));
+    assert!(!format!("{:?}", file::read(Path::new("sidecar.toml"), text).unwrap().0).contains("Sup3r"));
     assert!(!format!("{:?}", good(text)).contains("Sup3r"));
 }
 

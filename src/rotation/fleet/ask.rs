@@ -26,6 +26,25 @@ use crate::upstream::{TlsReason, tls_reason};
 /// The longest status: a thousand accounts with room to spare.
 const LONGEST: usize = 16 << 20;
 
+/// What a POST needs, and what every answer of an admin listener has.
+const ADMIN_HEADER: &str = "x-sidecar-admin";
+
+/// An answer.
+pub(super) struct Heard {
+    pub(super) speaker: Speaker,
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
+/// Who answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// An admin listener.
+    Admin,
+    /// Somebody who does not say so: one for apps hands on what Vonage says.
+    Somebody,
+}
+
 /// Why nothing was heard.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unheard {
@@ -54,7 +73,7 @@ pub(super) async fn exchange(
     method: Method,
     path: &str,
     patience: Duration,
-) -> Result<(StatusCode, Bytes), Unheard> {
+) -> Result<Heard, Unheard> {
     let talk = async {
         let (stream, address) = connect(target).await?;
         match target.transport {
@@ -98,7 +117,7 @@ fn authority(host: &str) -> String {
 }
 
 fn request(host: &str, token: Option<&AccessToken>, method: Method, path: &str) -> Result<Request<Empty<Bytes>>, Unheard> {
-    let mut request = Request::builder().method(method).uri(path).header(HOST, host).header("x-sidecar-admin", "1");
+    let mut request = Request::builder().method(method).uri(path).header(HOST, host).header(ADMIN_HEADER, "1");
     if let Some(token) = token {
         let text = zeroize::Zeroizing::new(format!("Bearer {}", *token.written()));
         let mut header = HeaderValue::from_str(&text).map_err(|_| Unheard::Broken)?;
@@ -108,15 +127,13 @@ fn request(host: &str, token: Option<&AccessToken>, method: Method, path: &str) 
     request.body(Empty::new()).map_err(|_| Unheard::Broken)
 }
 
-async fn over(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Empty<Bytes>>,
-) -> Result<(StatusCode, Bytes), Unheard> {
+async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, request: Request<Empty<Bytes>>) -> Result<Heard, Unheard> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| Unheard::Broken)?;
     let answered = async {
         let (head, body) = sender.send_request(request).await.map_err(|_| Unheard::Broken)?.into_parts();
         let body = Limited::new(body, LONGEST).collect().await.map_err(|_| Unheard::Broken)?;
-        Ok((head.status, body.to_bytes()))
+        let speaker = if head.headers.contains_key(ADMIN_HEADER) { Speaker::Admin } else { Speaker::Somebody };
+        Ok(Heard { speaker, status: head.status, body: body.to_bytes() })
     };
     // The connection is driven beside the exchange and dropped with it; its error is also that of the exchange.
     tokio::pin!(answered, connection);

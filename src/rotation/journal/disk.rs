@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::{Journal, Unusable};
 use crate::files::{self, Failure, FileError, Lock};
 use crate::rotation::machine::Kind;
-use crate::rotation::secrets;
+use crate::rotation::{keypair, secrets};
 use crate::secret::{ApiKey, ApplicationId};
 
 /// The longest journal: some hundred entries are far below it.
@@ -64,14 +64,17 @@ pub enum DiskError {
 }
 
 impl Disk {
+    /// What the name of a journal of an application begins with.
+    pub const APPLICATION: &str = keypair::JOURNAL;
+
     /// Takes the journal of an account, in a directory that is made when it is missing.
     pub fn open(directory: &Path, account: &ApiKey) -> Result<Self, DiskError> {
         Self::named(directory, account.as_str())
     }
 
-    /// The same for the key pair of an application. No API key has a full stop.
+    /// The same for the key pair of an application.
     pub fn of_application(directory: &Path, application: &ApplicationId) -> Result<Self, DiskError> {
-        Self::named(directory, &format!("application.{application}"))
+        Self::named(directory, &format!("{}{application}", Self::APPLICATION))
     }
 
     fn named(directory: &Path, name: &str) -> Result<Self, DiskError> {
@@ -91,6 +94,11 @@ impl Disk {
     /// What is kept of an account in a directory, without a lock: for looking alone.
     pub fn peek(directory: &Path, account: &ApiKey) -> Result<Option<secrets::Journal>, DiskError> {
         read(&directory.join(format!("{account}.json")))
+    }
+
+    /// The same of an application.
+    pub fn peek_of_application(directory: &Path, application: &ApplicationId) -> Result<Option<keypair::Journal>, DiskError> {
+        read(&directory.join(format!("{}{application}.json", Self::APPLICATION)))
     }
 
     /// Keeps it, for good.

@@ -55,12 +55,12 @@ impl Halt for Stuck {
             Self::NoSecret | Self::NoSuchApplication => "compare the id and the account of the [[application]] with the dashboard",
             Self::NotHeld => "put the private key that is in use into the file; to replace a key that is lost, use the dashboard",
             Self::Contested => {
-                "find out who else replaces it; put their private key into the file first if it is in use, then run with --abort or again"
+                "find out who else replaces it; put their private key into the file first if it is in use, then go on, or back with `rotate --abort`"
             }
-            Self::NoRandomness => "run it again",
-            Self::Invalid(_) => "see the provider's words; nothing was replaced, and --abort drops the new key",
+            Self::NoRandomness => "go on later",
+            Self::Invalid(_) => "see the provider's words; nothing was replaced, and `rotate --abort` drops the new key",
             Self::Overwritten => {
-                "stop the other writer and put the file back as this command left it (both keys, with its revision), then run the same command again"
+                "stop the other writer and put the file back as this command left it (both keys, with its revision), then go on"
             }
             Self::NoEvidence => "name the sidecars in [rotation.fleet]; with --no-fleet the public key is replaced without evidence",
             Self::NoIds(_) => "let the sink hand on the file as it is: `revision`, and `id` beside each key",

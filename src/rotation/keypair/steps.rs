@@ -3,6 +3,8 @@
 //! A step reads from top to bottom: each line with a `?` asks for something to be done first when it was not done since
 //! the last wait.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::halt::{Ending, Stuck};
@@ -14,6 +16,9 @@ use crate::rotation::evidence::{Must, Question};
 use crate::rotation::halt::Amiss;
 use crate::rotation::machine::{self, Rest, Verdict};
 use crate::secret::{ApiSecret, Revision, SecretId};
+
+/// While the window is closed, the sidecars and the file are looked at no more often than this.
+const WINDOW_LOOK: Duration = Duration::from_secs(30);
 
 type Move = machine::Move<KeyPairs>;
 type View<'a> = machine::View<'a, KeyPairs>;
@@ -75,6 +80,7 @@ fn spread(view: &View<'_>, change: &Change) -> Need<Move> {
     if !left.is_zero() {
         return Ok(Move::rest(left.min(view.journal.plan.poll)));
     }
+    in_window(view)?;
     Ok(go(State::Put(change.clone()), vec![Fact::Spread { members }]))
 }
 
@@ -82,23 +88,30 @@ fn spread(view: &View<'_>, change: &Change) -> Need<Move> {
 fn put(view: &View<'_>, change: &Change) -> Need<Move> {
     as_deployed(view, change)?;
     let members = hold_both(view, change)?;
-    let (resource, window) = (resource(view)?, view.journal.plan.task.window);
+    let resource = resource(view)?;
     match in_force(resource, change) {
         InForce::To => {
             let client_tokens = members.map(|_| view.watch.client_tokens());
             Ok(go(State::Prove(change.clone()), vec![Fact::Put { id: change.to.id.clone(), client_tokens }]))
         }
         InForce::From if view.seen.learnt.put.is_some() => view.patient(Move::not_accepted()),
-        // Putting the old key back does not wait: the new one may be the reason to call it off.
-        InForce::From if change.ending == Ending::Done && !window.is_open(view.now.date) => {
-            Ok(Move::Rest(Rest { span: view.journal.plan.poll, on: vec![window.to_string()] }))
-        }
         InForce::From => {
+            // Putting the old key back does not wait: the new one may be the reason to call it off.
+            if change.ending == Ending::Done {
+                in_window(view)?;
+            }
             let call = Call::PutKey { resource: resource.clone(), key: change.to.value.clone(), with: secret(view)? };
             Ok(Move::Do(Effect::Call(call)))
         }
         InForce::Another => Err(stuck(Stuck::Contested)),
     }
+}
+
+/// The window is open, or it is waited for.
+fn in_window(view: &View<'_>) -> Need<()> {
+    let window = view.journal.plan.task.window;
+    let left = window.opens_in(view.now.date);
+    if left.is_zero() { Ok(()) } else { Err(Move::Rest(Rest { span: left.min(WINDOW_LOOK), on: vec![window.to_string()] })) }
 }
 
 /// Every host accepts it steadily.

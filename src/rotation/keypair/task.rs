@@ -1,10 +1,13 @@
 //! What the rotation of a key pair is asked, beside what every rotation is.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::secret::ApplicationId;
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,32 +69,41 @@ impl std::fmt::Display for Window {
 }
 
 impl Window {
-    /// Whether it is open.
-    pub fn is_open(self, date: SystemTime) -> bool {
-        let seconds = date.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let minute = seconds / 60 % (24 * 60);
+    /// As it is given; none when it is always open.
+    pub fn as_given(self) -> Option<String> {
         match self {
-            Self::Now => true,
-            Self::Daily { from, to } if from < to => (u64::from(from)..u64::from(to)).contains(&minute),
-            Self::Daily { from, to } => minute >= u64::from(from) || minute < u64::from(to),
+            Self::Now => None,
+            Self::Daily { from, to } => Some(format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)),
         }
+    }
+
+    /// How long it stays closed: nothing while it is open.
+    pub fn opens_in(self, date: SystemTime) -> Duration {
+        let second = date.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % DAY;
+        let Self::Daily { from, to } = self else { return Duration::ZERO };
+        let (from, to) = (u64::from(from) * 60, u64::from(to) * 60);
+        let is_open = if from < to { (from..to).contains(&second) } else { second >= from || second < to };
+        if is_open { Duration::ZERO } else { Duration::from_secs((from + DAY - second) % DAY) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn a_window_is_open_every_day_between_its_times_also_over_midnight() {
         let at = |hour: u64, minute: u64| UNIX_EPOCH + Duration::from_secs(1_800_000_000 / 86400 * 86400 + hour * 3600 + minute * 60);
+        let minutes = |window: Window, date| window.opens_in(date).as_secs() / 60;
         let night: Window = "02:00-04:30".parse().unwrap();
-        assert_eq!([at(1, 59), at(2, 0), at(4, 29), at(4, 30)].map(|date| night.is_open(date)), [false, true, true, false]);
+        assert_eq!([at(1, 59), at(2, 0), at(4, 29), at(4, 30)].map(|date| minutes(night, date)), [1, 0, 0, 21 * 60 + 30]);
         let over: Window = "23:00 - 01:00".parse().unwrap();
-        assert_eq!([at(22, 59), at(23, 0), at(0, 59), at(1, 0)].map(|date| over.is_open(date)), [false, true, true, false]);
-        assert!(Window::Now.is_open(at(12, 0)));
+        assert_eq!([at(22, 59), at(23, 0), at(0, 59), at(1, 0)].map(|date| minutes(over, date)), [1, 0, 0, 22 * 60]);
+        assert_eq!(minutes(Window::Now, at(12, 0)), 0);
+        assert_eq!(
+            [night, over, Window::Now].map(Window::as_given),
+            [Some("02:00-04:30".to_owned()), Some("23:00-01:00".to_owned()), None]
+        );
         for bad in ["", "02:00", "2:00-03:00", "02:00-24:00", "02:60-03:00", "02:00-02:00", "+2:00-03:00"] {
             assert_eq!(bad.parse::<Window>(), Err(NoWindow), "{bad}");
         }

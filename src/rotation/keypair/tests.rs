@@ -89,7 +89,7 @@ fn it_says_whom_it_waits_for_and_for_which_hour() {
     }
     let words = |words: &str| vec![words.to_owned()];
     assert_eq!(waits[0], ("spread", words("one does not answer (no answer in time)")));
-    assert_eq!(waits[1], ("put", words("the window opens at 02:00 and closes at 04:30 UTC")));
+    assert_eq!(waits[1], ("spread", words("the window opens at 02:00 and closes at 04:30 UTC")));
 }
 
 fn silent() -> Sighting {

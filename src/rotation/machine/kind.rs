@@ -94,7 +94,7 @@ pub trait State: Part + Serialize + DeserializeOwned {
     /// One word, as the command shows it.
     fn word(&self) -> &'static str;
 
-    /// Whether nothing was decided yet.
+    /// Whether it is the one in which is decided what to do.
     fn is_first(&self) -> bool;
 
     /// Whether there is nothing left to do.
@@ -134,6 +134,9 @@ pub enum Refused {
         Credential::Key => "the old key may have left the file",
     })]
     TooLate(Credential),
+    /// One change is over, and what comes next is not decided yet.
+    #[error("one change is made and the next one not decided; run the command without --abort, or see `secrets list`")]
+    Between,
     /// There is nothing to call off.
     #[error("the rotation is over")]
     Over,

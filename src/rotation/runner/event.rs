@@ -51,6 +51,11 @@ pub enum Event {
         /// The step.
         step: &'static str,
     },
+    /// It would go on with this step: nothing was changed.
+    Would {
+        /// The step.
+        step: &'static str,
+    },
     /// Something is about to be done.
     Doing {
         /// What.
@@ -92,6 +97,7 @@ impl Event {
             Self::Failed(failure) => failure.novelty == Novelty::News,
             Self::Began { .. }
             | Self::Resumed { .. }
+            | Self::Would { .. }
             | Self::Fact(_)
             | Self::KeyFact(_)
             | Self::Waiting { .. }
@@ -101,11 +107,19 @@ impl Event {
     }
 }
 
+impl Event {
+    /// Whether it is about what this machine keeps, and so is not true of a look ahead.
+    pub fn is_of_this_machine(&self) -> bool {
+        matches!(self, Self::Fact(Fact::Staged) | Self::KeyFact(KeyFact::Staged { .. }))
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Began { rotation, purpose } => write!(f, "{} {rotation} begins", purpose.to_string().to_lowercase()),
             Self::Resumed { rotation, step } => write!(f, "rotation {rotation} goes on at {step}"),
+            Self::Would { step } => write!(f, "it would go on with: {step}; nothing was changed"),
             Self::Step { step } => write!(f, "step {step}"),
             Self::Doing { doing } => write!(f, "{doing}"),
             Self::Fact(fact) => write!(f, "{fact}"),

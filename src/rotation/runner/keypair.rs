@@ -74,14 +74,17 @@ impl Rotator {
         Ok(Ran::Over(end))
     }
 
-    /// What a rotation of the key pair would do first. Changes nothing.
-    pub async fn preview_keys(&self, order: &KeyOrder) -> Result<Preview<KeyPairs>, NotRun> {
-        let machine = Machine::begin(self.key_start(order)?, now());
+    /// What a rotation of the key pair would do next. Changes nothing.
+    pub async fn preview_keys(&self, order: &KeyOrder, tell: &Tell) -> Result<Preview<KeyPairs>, NotRun> {
+        let left = Disk::peek_of_application(&journals(&self.settings.rotation.state_dir), &order.application)?;
+        let machine = match left.filter(|journal| !journal.is_over()) {
+            Some(journal) => self.resume_keys(journal, order)?,
+            None => Machine::begin(self.key_start(order)?, now()),
+        };
         if let Some(end) = self.no_evidence_for_keys(machine.journal()).await {
             return Ok(Preview::End(end));
         }
-        let silent: Tell = Arc::new(|_| {});
-        let performer = self.key_performer(&machine.journal().plan.account, order, Kept::Nowhere, &silent);
+        let performer = self.key_performer(&machine.journal().plan.account, order, Kept::Nowhere, tell);
         Ok(performer.look_ahead(machine).await)
     }
 

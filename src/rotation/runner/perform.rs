@@ -119,9 +119,13 @@ impl<O: Own> Performer<O> {
 
     /// Goes on until something would be changed. Nothing is.
     pub(super) async fn look_ahead(mut self, mut machine: Machine<O::Kind>) -> Preview<O::Kind> {
+        let before = machine.journal().trail.len();
         loop {
             match machine.next(now(), O::chance(&mut System)) {
-                Next::Do(_) if !machine.journal().is_at_the_beginning() => return Preview::Would(Box::new(machine.journal().clone())),
+                Next::Do(_) if !machine.journal().is_at_the_beginning() => {
+                    self.tell_ahead(machine.journal(), before);
+                    return Preview::Would;
+                }
                 Next::Do(effect) => {
                     let outcome = self.perform(&effect, machine.journal()).await;
                     machine.take(&effect, outcome, now());
@@ -130,6 +134,13 @@ impl<O: Own> Performer<O> {
                 Next::End(end) => return Preview::End(end),
             }
         }
+    }
+
+    /// Tells what was found out, and what would come next.
+    fn tell_ahead(&self, journal: &Journal<O::Kind>, before: usize) {
+        let found = journal.trail.iter().skip(before).map(|entry| O::event(&entry.fact));
+        found.filter(|event| !event.is_of_this_machine()).for_each(|event| self.tell(event));
+        self.tell(Event::Would { step: journal.state.word() });
     }
 
     pub(super) fn tell(&self, event: Event) {

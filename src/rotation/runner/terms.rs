@@ -85,7 +85,7 @@ impl Terms {
         let mut plan = Plan {
             account: account.clone(),
             task: Task {
-                mode: if self.purpose == Purpose::Drill { Mode::Drill } else { Mode::Rotate },
+                mode: self.mode(settings.deadline),
                 approve: match settings.approve {
                     Approving::First => Approve::First,
                     Approving::Always => Approve::Always,
@@ -102,20 +102,25 @@ impl Terms {
             give_up: settings.give_up,
             patience: PATIENCE,
         };
-        self.amend(&mut plan, settings.deadline, expect);
+        self.amend(&mut plan, expect);
         plan
     }
 
-    /// Lets a plan follow what the command says, and how many sidecars there are by now. A drill stays one.
-    pub fn amend(&self, plan: &mut Plan, deadline: Duration, expect: usize) {
+    /// What the command is for, when the settings give an emergency so much time.
+    pub fn mode(&self, deadline: Duration) -> Mode {
+        match &self.purpose {
+            Purpose::Rotate => Mode::Rotate,
+            Purpose::Drill => Mode::Drill,
+            Purpose::Emergency(leaked) => {
+                Mode::Emergency(Emergency { leaked: leaked.clone(), deadline: self.deadline.unwrap_or(deadline) })
+            }
+        }
+    }
+
+    /// Lets a plan follow what the command says, and how many sidecars there are by now. What it is for stays.
+    pub fn amend(&self, plan: &mut Plan, expect: usize) {
         self.amend_patience(plan, expect);
         plan.task.soak = self.soak.unwrap_or(plan.task.soak);
-        match (&self.purpose, &mut plan.task.mode) {
-            (Purpose::Emergency(leaked), Mode::Rotate | Mode::Emergency(_)) => {
-                plan.task.mode = Mode::Emergency(Emergency { leaked: leaked.clone(), deadline: self.deadline.unwrap_or(deadline) });
-            }
-            (Purpose::Emergency(_), Mode::Drill) | (Purpose::Rotate | Purpose::Drill, _) => {}
-        }
     }
 
     /// The same of what a rotation of any kind is asked.
@@ -163,15 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_turns_a_rotation_that_is_under_way_into_an_emergency_and_leaves_a_drill_one() {
-        let emergency = Terms { purpose: Purpose::Emergency(None), deadline: Some(Duration::ZERO), ..Terms::default() };
-        let mut rotation = plan(&Terms::default(), Measured::default());
-        emergency.amend(&mut rotation, Duration::from_secs(120), 1);
-        assert_eq!(rotation.task.mode, Mode::Emergency(Emergency { leaked: None, deadline: Duration::ZERO }));
-        let mut drill = plan(&Terms { purpose: Purpose::Drill, ..Terms::default() }, Measured::default());
-        emergency.amend(&mut drill, Duration::from_secs(120), 1);
-        assert_eq!(drill.task.mode, Mode::Drill);
-        assert_eq!(plan(&emergency, Measured::default()).task.mode, rotation.task.mode);
+    fn a_command_says_how_long_an_emergency_waits_or_the_settings_do() {
+        let emergency = |deadline| Terms { purpose: Purpose::Emergency(None), deadline, ..Terms::default() };
+        let mode = |seconds| Mode::Emergency(Emergency { leaked: None, deadline: Duration::from_secs(seconds) });
+        assert_eq!(plan(&emergency(None), Measured::default()).task.mode, mode(120));
+        assert_eq!(plan(&emergency(Some(Duration::ZERO)), Measured::default()).task.mode, mode(0));
     }
 
     #[test]

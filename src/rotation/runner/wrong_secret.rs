@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 
-use super::{Rotator, System};
+use super::{NotRun, Rotator, System};
 use crate::credentials::Basic;
 use crate::inject;
 use crate::prove::{self, Proof};
@@ -46,8 +46,12 @@ impl Heard {
 }
 
 impl Rotator {
-    /// Asks every host that proves secrets about one that does not exist.
-    pub async fn ask_with_a_wrong_secret(&self, account: &ApiKey) -> Vec<Heard> {
+    /// Asks every host that proves secrets about one that does not exist. Nobody is asked about an account that the file
+    /// does not hold: it would be somebody else's.
+    pub async fn ask_with_a_wrong_secret(&self, account: &ApiKey) -> Result<Vec<Heard>, NotRun> {
+        if self.accounts()?.iter().all(|(key, _)| key != account) {
+            return Err(NotRun::NoSuchAccount(account.clone()));
+        }
         let made_up = Basic::new(account, System.secret());
         let mut heard = Vec::new();
         for host in PROVING {
@@ -55,7 +59,7 @@ impl Rotator {
             let (status, family, limits) = self.raw(&made_up, host).await.unwrap_or_default();
             heard.push(Heard { host: host.to_string(), status, taken_for, family, limits });
         }
-        heard
+        Ok(heard)
     }
 
     async fn raw(&self, made_up: &Basic, host: crate::vonage::hosts::Host) -> Option<(u16, String, BTreeMap<String, String>)> {

@@ -125,6 +125,30 @@ fn one_under_way_goes_on_outside_of_the_window_and_one_that_failed_waits_longer_
 }
 
 #[test]
+fn one_under_way_goes_on_in_a_pause_without_a_policy_and_unseen_and_waits_longer_and_longer_when_that_is_in_vain() {
+    let under_way = Seen { progress: Progress::Rotating, listed: Err("refused".to_owned()), ..old(1) };
+    let due_now = old(400);
+    let next = |policies: &[Policy], tried, beginnings| {
+        let subjects = [(&due_now, Tried::Well), (&under_way, tried)].into_iter();
+        let subjects: Vec<Subject<'_>> = subjects.filter_map(|(seen, tried)| Subject::of(seen, policies, tried, midnight())).collect();
+        turn(&subjects, beginnings, None, midnight())
+    };
+    let account = || under_way.account.clone();
+    assert_eq!(next(&[], Tried::Well, Beginnings::Allowed), Turn::GoOn(account()));
+    assert_eq!(next(&[policy()], Tried::Well, Beginnings::Paused), Turn::GoOn(account()));
+    let waits = |times, policies: &[Policy]| match next(policies, Tried::InVain { times, ended_at: midnight() }, Beginnings::Paused) {
+        Turn::Wait(at) => at.duration_since(midnight()).unwrap().as_secs() / 60,
+        turn => panic!("{turn:?}"),
+    };
+    assert_eq!([1, 2, 60].map(|times| waits(times, &[])), [5, 10, 160], "what waits for a person is not hammered");
+    assert_eq!([1, 2, 60].map(|times| waits(times, &[policy()])), [5, 10, 160]);
+    assert_eq!(
+        next(&[policy()], Tried::InVain { times: 1, ended_at: midnight() }, Beginnings::Allowed),
+        Turn::Begin(due_now.account.clone())
+    );
+}
+
+#[test]
 fn after_a_downtime_accounts_rotate_one_after_the_other_the_most_urgent_first() {
     let accounts: Vec<Seen> = (0..20_u32).map(|number| seen(&format!("acc{number:05}"), &[((25 + number) * DAYS, Keep::No)])).collect();
     let policies = [policy()];
@@ -133,15 +157,15 @@ fn after_a_downtime_accounts_rotate_one_after_the_other_the_most_urgent_first() 
     while done.len() < accounts.len() {
         let left = accounts.iter().filter(|seen| !done.contains(&seen.account));
         let subjects: Vec<Subject<'_>> = left.filter_map(|seen| Subject::of(seen, &policies, Tried::Well, now)).collect();
-        match turn(&subjects, last, now) {
-            Turn::Rotate(account) => {
+        match turn(&subjects, Beginnings::Allowed, last, now) {
+            Turn::Begin(account) => {
                 assert!(last.is_none_or(|last| now >= last + LONGEST_PAUSE), "there is a pause in between");
                 done.push(account);
                 now += Duration::from_secs(40);
                 last = Some(now);
             }
             Turn::Wait(until) => now = until,
-            Turn::Nothing => panic!("all are due"),
+            Turn::GoOn(_) | Turn::Nothing => panic!("all are due"),
         }
     }
     assert!(done.iter().rev().is_sorted(), "{done:?}");
@@ -153,13 +177,13 @@ fn one_under_way_comes_before_all_others_and_nothing_due_is_waited_for() {
     let (older, under_way) = (seen("older", &[(29 * DAYS, Keep::No)]), Seen { progress: Progress::Rotating, ..old(1) });
     let subjects: Vec<Subject<'_>> =
         [&older, &under_way].into_iter().filter_map(|seen| Subject::of(seen, &policies, Tried::Well, midnight())).collect();
-    assert_eq!(turn(&subjects, None, midnight()), Turn::Rotate(under_way.account.clone()));
-    assert_eq!(all_due(&subjects, midnight()), [under_way.account.clone(), older.account.clone()]);
+    assert_eq!(turn(&subjects, Beginnings::Allowed, None, midnight()), Turn::GoOn(under_way.account.clone()));
+    assert_eq!(all_due(&subjects, midnight()), std::slice::from_ref(&older.account));
     let (early, late) = (old(20), seen("other", &[(10 * DAYS, Keep::No)]));
     let subjects: Vec<Subject<'_>> =
         [&early, &late].into_iter().filter_map(|seen| Subject::of(seen, &policies, Tried::Well, midnight())).collect();
-    assert_eq!(turn(&subjects, None, midnight()), Turn::Wait(midnight() + 4 * DAYS));
-    assert_eq!(turn(&[], None, midnight()), Turn::Nothing);
+    assert_eq!(turn(&subjects, Beginnings::Allowed, None, midnight()), Turn::Wait(midnight() + 4 * DAYS));
+    assert_eq!(turn(&[], Beginnings::Allowed, None, midnight()), Turn::Nothing);
 }
 
 #[test]
@@ -167,7 +191,7 @@ fn a_clock_that_was_set_back_holds_nothing_up() {
     let (policies, seen) = ([policy()], old(25));
     let subjects: Vec<Subject<'_>> = Subject::of(&seen, &policies, Tried::Well, midnight()).into_iter().collect();
     let last = Some(midnight() + 100 * DAYS);
-    assert_eq!(turn(&subjects, last, midnight()), Turn::Rotate(seen.account.clone()));
+    assert_eq!(turn(&subjects, Beginnings::Allowed, last, midnight()), Turn::Begin(seen.account.clone()));
     // Nor does a rotation that did not end well while the clock was ahead.
     assert_eq!(due(&seen, policy(), Tried::InVain { times: 1, ended_at: midnight() + 30 * DAYS }, midnight()), Due::Now);
 }

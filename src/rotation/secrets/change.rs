@@ -154,7 +154,22 @@ fn as_deployed(view: &View<'_>, change: &Change) -> Need<()> {
     }
     let file = view.file()?;
     not_kept(view, change, file)?;
-    if is_deployed(file, change) { Ok(()) } else { Err(Move::stuck(Amiss::Overwritten)) }
+    match is_deployed(file, change) {
+        true => Ok(()),
+        false if file.has_exactly(change.values_after()) => Err(revoked_by_hand(view, change)?),
+        false => Err(Move::stuck(Amiss::Overwritten)),
+    }
+}
+
+/// The file has what it is to have at the end. When the provider does not list the one that goes any more, a person
+/// revoked it and took it out of the file: what is left is to see that.
+fn revoked_by_hand(view: &View<'_>, change: &Change) -> Need<Move> {
+    let Some(id) = change.goes.id() else { return Err(Move::stuck(Amiss::Overwritten)) };
+    let listed = listed(view, &change.stays.value)?;
+    if listed.iter().any(|one| one.id == *id) {
+        return Err(Move::stuck(Amiss::Overwritten));
+    }
+    Ok(go(State::Verify(change.clone()), vec![Fact::Revoked { id: id.clone() }, Fact::Tidied]))
 }
 
 /// The owner may have marked the one that goes since; a leak that is named overrides it.

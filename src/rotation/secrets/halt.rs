@@ -14,6 +14,8 @@ use crate::secret::SecretId;
 pub enum Ending {
     /// The new secret is in use and the old one revoked.
     Done,
+    /// The new secret is in use beside the old one, on which others depend.
+    Added,
     /// The leaked secret is revoked; another one that was held is in use.
     Removed,
     /// The new secret was proven and revoked; nothing was switched.
@@ -42,6 +44,9 @@ pub enum Stuck {
     /// Others depend on both.
     #[error("others depend on both secrets of the account")]
     AllKept,
+    /// It may have leaked, and others depend on it.
+    #[error("the secret {0} may have leaked and is marked `keep = true`")]
+    LeakKept(SecretId),
     /// Others came to depend on the secret that was to be revoked.
     #[error("the secret {0} is now marked `keep = true`")]
     Kept(SecretId),
@@ -88,20 +93,21 @@ impl Halt for Stuck {
                 "write the ids that `secrets list` shows beside the values (`id = \"...\"`), or revoke the one that is not in use in the dashboard"
             }
             Self::AllKept => "take `keep = true` off one of them once nobody else uses it",
-            Self::Kept(_) => "take the mark off, or run with --abort to go back to it",
+            Self::LeakKept(id) => return format!("--leaked {id} revokes it all the same; or take the mark off"),
+            Self::Kept(_) => "take the mark off, or go back to it with `rotate --abort`",
             Self::NoFreeSlot => "finish the rotation first: a drill needs a free slot",
             Self::NoSuchLeak(_) => "see `secrets list` for the ids; one that is not listed is revoked already",
             Self::Overwritten => {
-                "stop the other writer, put the file back as this command left it (its report says how), then run the same command again; nothing was revoked on account of it"
+                "stop the other writer, put the file back as this command left it (its report says how), then go on; nothing was revoked on account of it"
             }
-            Self::Vanished(_) => "find out who revoked it, then run with --abort, or put another secret into the file",
+            Self::Vanished(_) => "find out who revoked it, then go back with `rotate --abort`, or put another secret into the file",
             Self::NoEvidence => "name the sidecars in [rotation.fleet]; with --no-fleet the old secret is revoked without evidence",
             Self::NoIds(_) => "let the sink hand on the file as it is: `revision`, and `id` beside each value",
             Self::LastSecret => "list the account's secrets: the one that should stay is gone",
             Self::Invalid(_) => "see the provider's words; `secrets create` and `secrets import` take a value of yours",
-            Self::SurvivorRefused => "find out why before anything is revoked; run with --abort to go back",
+            Self::SurvivorRefused => "find out why before anything is revoked; `rotate --abort` goes back",
             Self::StillAccepted(_) => {
-                "the file has the new secret alone; ask the provider's support to look at the old one, and run the same command again to look anew"
+                "the file has the new secret alone; ask the provider's support to look at the old one, and go on to look anew"
             }
         };
         words.to_owned()
@@ -110,7 +116,11 @@ impl Halt for Stuck {
 
 impl Halt for Unapproved {
     fn remedy(&self) -> String {
-        format!("when nobody else uses it, run the same command again with --approve {}", self.0)
+        format!("when nobody else uses it, say so with `rotate --approve {}`", self.0)
+    }
+
+    fn adds(&self) -> Vec<String> {
+        vec!["--approve".to_owned(), self.0.to_string()]
     }
 }
 
@@ -127,7 +137,7 @@ impl From<Amiss> for Stuck {
 impl From<Ending> for Outcome {
     fn from(ending: Ending) -> Self {
         match ending {
-            Ending::Done | Ending::Removed | Ending::Drilled => Self::Done,
+            Ending::Done | Ending::Added | Ending::Removed | Ending::Drilled => Self::Done,
             Ending::Aborted => Self::Aborted,
         }
     }
@@ -137,6 +147,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Done => "done: the new secret is in use, the old one revoked",
+            Self::Added => "done: the new secret is in use, and the old one stays, since others depend on it (`keep = true`)",
             Self::Removed => "done: the leaked secret is revoked, the other one in use",
             Self::Drilled => "done: the new secret was proven and revoked, nothing was switched",
             Self::Aborted => "aborted: everything is as it was before",

@@ -86,7 +86,12 @@ fn expel(emergency: &Emergency, id: SecretId, base: Base, revision: Revision) ->
 }
 
 fn leaked(emergency: &Emergency, base: Base, revision: Revision) -> Result<Decision, Stuck> {
-    let Some(id) = &emergency.leaked else { return rotate(base, revision) };
+    let Some(id) = &emergency.leaked else {
+        return match base.live.as_slice() {
+            [only] if only.keep == Keep::Yes => Err(Stuck::LeakKept(only.id.clone())),
+            _ => rotate(base, revision),
+        };
+    };
     let Some(goes) = base.live.iter().find(|item| item.id == *id) else { return Err(Stuck::NoSuchLeak(id.clone())) };
     match base.live.iter().find(|item| item.id != *id) {
         Some(stays) => Ok(Decision::Free(change(stays, Goes::Used(goes.clone()), &base, revision, Then::Finish(Ending::Removed)))),
@@ -113,8 +118,11 @@ pub fn replace(mode: &Mode, new: &Item, base: &Base, revision: Revision) -> Chan
     };
     let goes = base.live.iter().find(|item| item.keep == Keep::No || Some(&item.id) == leaked);
     let beside = base.live.iter().filter(|item| Some(&item.id) != goes.map(|goes| &goes.id)).cloned().collect();
-    let goes = goes.map_or(Goes::Nothing, |item| Goes::Used(item.clone()));
-    Change { stays: new.clone(), beside, goes, before, revision, then: Then::Finish(Ending::Done) }
+    let (goes, ending) = match goes {
+        Some(item) => (Goes::Used(item.clone()), Ending::Done),
+        None => (Goes::Nothing, Ending::Added),
+    };
+    Change { stays: new.clone(), beside, goes, before, revision, then: Then::Finish(ending) }
 }
 
 /// Gives every accepted value its id. A value whose id is known not to be listed was revoked and is on its way out.

@@ -5,11 +5,13 @@
 
 use super::halt::{Ending, Stuck};
 use super::slots::{self, Decision, Picture};
-use super::state::{Change, Creation, Goes, Minted, State, Then, Wish};
+use super::state::{Creation, Minted, State, Wish};
+use super::task::{Emergency, Mode};
 use super::view::{Move, Need, View, go, listed, stuck};
-use super::{Call, Chance, Creating, Delivered, Effect, End, Fact, File, Item, change};
+use super::{Call, Chance, Creating, Delivered, Effect, End, Fact, File, Item, abort, change};
 use crate::credentials::Keep;
 use crate::rotation::machine::Verdict;
+use crate::secret::SecretId;
 use crate::vonage::management::Listed;
 
 /// How often another value is made when the provider does not take one.
@@ -39,12 +41,17 @@ pub(super) fn step(view: &View<'_>, chance: &mut dyn Chance) -> Need<Move> {
 fn check(view: &View<'_>, chance: &mut dyn Chance) -> Need<Move> {
     view.sinks()?;
     let file = view.file()?;
-    let held = held(file, view.journal.memory.latest.as_ref());
     let mut live = Vec::new();
-    for one in &held {
+    for one in &file.items {
         if view.anywhere(&one.value)? == Verdict::Accepted {
             live.push(one);
         }
+    }
+    let made = missing(view, file, &live);
+    if let Some(made) = &made
+        && view.anywhere(&made.value)? == Verdict::Accepted
+    {
+        live.push(made);
     }
     let with = view.seen.choose(&live).ok_or_else(|| stuck(Stuck::AllRefused))?;
     let listed = listed(view, &with.value)?;
@@ -59,10 +66,12 @@ fn check(view: &View<'_>, chance: &mut dyn Chance) -> Need<Move> {
     }
 }
 
-/// Everything of the file, and the last value that this tool made in case the file was put back from a copy.
-fn held(file: &File, latest: Option<&Item>) -> Vec<Delivered> {
-    let missing = latest.filter(|item| file.find(&item.value).is_none());
-    file.items.iter().cloned().chain(missing.map(Item::delivered)).collect()
+/// The last value that this tool made, when the file lacks it: this rotation has not written it yet, or the file was put
+/// back from a copy, in which nothing is accepted. Otherwise the owner took it out, and somebody else may use it.
+fn missing(view: &View<'_>, file: &File, live: &[&Delivered]) -> Option<Delivered> {
+    let latest = view.journal.memory.latest.as_ref().filter(|item| file.find(&item.value).is_none())?;
+    let is_of_this_one = view.journal.is_between();
+    if is_of_this_one || live.is_empty() { Some(latest.delivered()) } else { None }
 }
 
 /// The value is in the journal. What the provider made of it is seen from its list, and by trying the value: a lost
@@ -82,9 +91,19 @@ fn create(view: &View<'_>, creation: &Creation, chance: &mut dyn Chance) -> Need
         }
         ([one], _) => match view.anywhere(&creation.value)? {
             Verdict::Accepted => Ok(made_it(creation, one, Fact::Adopted { id: one.id.clone() }, chance)),
-            Verdict::Refused => view.patient(stuck(Stuck::Foreign(one.id.clone()))),
+            Verdict::Refused => foreign(view, &one.id),
         },
         ([one, ..], _) => Err(stuck(Stuck::Foreign(one.id.clone()))),
+    }
+}
+
+/// Somebody else has the slot, or what we made is not known everywhere yet. After a leak it is decided anew what goes.
+fn foreign(view: &View<'_>, id: &SecretId) -> Need<Move> {
+    let anew = || go(State::Check, Vec::new());
+    match &view.journal.plan.task.mode {
+        Mode::Emergency(emergency) if emergency.leaked.as_ref() == Some(id) => Ok(anew()),
+        Mode::Emergency(_) => view.patient(anew()),
+        Mode::Rotate | Mode::Drill => view.patient(stuck(Stuck::Foreign(id.clone()))),
     }
 }
 
@@ -93,22 +112,9 @@ fn made_it(creation: &Creation, made: &Listed, how: Fact, chance: &mut dyn Chanc
     let minted = Minted { new, base: creation.base.clone() };
     let state = match creation.wish {
         Wish::Wanted => State::Prove(minted),
-        Wish::Unwanted => withdrawal(&minted, chance).map_or(State::Prove(minted), State::Revoke),
+        Wish::Unwanted => abort::withdrawal(&minted, chance).map_or(State::Prove(minted), State::Revoke),
     };
     go(state, vec![how])
-}
-
-/// Takes a new secret away again that was never in the file. None when nothing would stay.
-pub(super) fn withdrawal(minted: &Minted, chance: &mut dyn Chance) -> Option<Change> {
-    let (stays, beside) = minted.base.live.split_first()?;
-    Some(Change {
-        stays: stays.clone(),
-        beside: beside.to_vec(),
-        goes: Goes::Unused(minted.new.clone()),
-        before: minted.base.file.clone(),
-        revision: chance.revision(),
-        then: Then::Finish(Ending::Aborted),
-    })
 }
 
 /// Nothing was made, unless a request of ours is still on its way: wait a moment and look again.
@@ -132,5 +138,13 @@ fn prove(view: &View<'_>, minted: &Minted, chance: &mut dyn Chance) -> Need<Move
     let plan = &view.journal.plan;
     let proven = view.proven(&minted.new.value, plan.proof())?;
     let facts = proven.into_iter().map(|(host, after_ms)| Fact::Proven { host: host.to_string(), after_ms }).collect();
-    Ok(go(change::begin(slots::replace(&plan.task.mode, &minted.new, &minted.base, chance.revision())), facts))
+    let goes = |id: &SecretId| minted.base.live.iter().any(|item| item.id == *id);
+    let next = match &plan.task.mode {
+        // It leaked since the rotation began, and is none of those that were there.
+        Mode::Emergency(Emergency { leaked: Some(id), .. }) if !goes(id) => State::Check,
+        mode @ (Mode::Rotate | Mode::Drill | Mode::Emergency(_)) => {
+            change::begin(slots::replace(mode, &minted.new, &minted.base, chance.revision()))
+        }
+    };
+    Ok(go(next, facts))
 }

@@ -265,6 +265,20 @@ fn what_keeps_failing_is_parked_after_a_minute_and_the_journal_stays_where_it_wa
 }
 
 #[test]
+fn what_keeps_failing_at_one_host_is_parked_though_the_other_one_answers() {
+    let mut calm = Calm::new(Mode::Rotate);
+    let begun = calm.now.instant;
+    let end = calm.run(|calm, effect| match effect {
+        Effect::Prove { host, .. } if *host == Secrets::PROVING[1] && calm.machine.journal().state.word() == "prove" => {
+            Outcome::Failed("no answer".to_owned())
+        }
+        other => calm.well(other),
+    });
+    assert!(matches!(end, End::Parked(Parked::Failing { doing: Doing::Prove, .. })), "{end}");
+    assert!(calm.now.instant - begun < Duration::from_secs(90));
+}
+
+#[test]
 fn a_report_that_cannot_be_written_does_not_hide_why_the_run_is_over() {
     let mut calm = Calm::new(Mode::Rotate);
     let end = calm.run(|calm, effect| match effect {

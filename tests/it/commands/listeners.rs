@@ -1,9 +1,11 @@
 //! `check` says what a listener lacks before it is started; `explain --listener` says what it is limited to.
 
 use rcgen::{CertificateParams, KeyPair};
+use vonage_sidecar::emulator::Options;
 
 use super::{GOOD, document, home, says};
-use crate::support::process::Home;
+use crate::support::origin::Origin;
+use crate::support::process::{Home, vonage};
 
 /// A home whose only listener is this, with a certificate and its key, another key, and a token.
 fn with_listener(listener: &str) -> Home {
@@ -142,4 +144,26 @@ async fn a_listener_that_mints_is_explained_as_one_that_sends_nothing() {
     let nobody = home(Some(mints), Some(GOOD));
     says(&nobody.run(&["explain", "POST", "/jwt"]).await, &["denied          400 no_application: "]);
     says(&nobody.run(&["explain", "GET", "/account/get-balance"]).await, &["denied          404 mint_elsewhere: "]);
+}
+
+/// A listener for apps passes on what it is asked, and what comes back is Vonage's.
+#[tokio::test]
+async fn who_asks_a_listener_for_apps_as_if_it_were_the_admin_listener_is_told_so() {
+    let emulator = vonage(Options::with_account("abcd1234", &["NewSecret2"])).await;
+    let open = home(None, Some(GOOD));
+    let sidecar = open.sidecar(emulator.address(), "").await;
+    let says_yes = Origin::saying("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}").await;
+    for address in [sidecar.data[0], says_yes.address] {
+        let at = address.to_string();
+        for (line, code) in [("status", 2), ("status --json", 2), ("health", 1), ("health --live", 1)] {
+            let line = format!("{line} --admin {at}");
+            let asked = open.run(&line.split(' ').collect::<Vec<_>>()).await;
+            assert_eq!((asked.code, asked.out.as_str()), (Some(code), ""), "{line}: {}", asked.err);
+            assert!(asked.err.contains("it is no admin listener (it answers "), "{line}: {}", asked.err);
+            assert!(asked.err.contains("\n\nhint: --admin HOST:PORT is the address of [admin]"), "{line}: {}", asked.err);
+        }
+    }
+    let admin = sidecar.admin[0].to_string();
+    assert_eq!(open.run(&["health", "--live", "--admin", &admin]).await.code, Some(0));
+    assert_eq!(open.run(&["status", "--admin", &admin]).await.code, Some(0));
 }

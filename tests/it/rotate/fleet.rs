@@ -46,6 +46,15 @@ async fn nobody_seen_begins_nothing_and_only_the_operators_word_gets_past_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_a_listener_for_apps_is_told_to_be_no_admin_listener_and_begins_nothing() {
+    let host = host("").await;
+    host.finds("", &format!("fleet.members = [\"http://{}\"]", host.sidecar.data[0]));
+    let none = host.refuses(&format!("rotate --account {KEY}"), "it is no admin listener: [rotation.fleet] names").await;
+    assert!(!none.err.contains("schema"), "{}", none.err);
+    assert_eq!(host.ids(KEY).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_are_found_by_a_name_and_by_a_program() {
     let host = host("").await;
     host.finds("", "fleet.dns = \"@ADMIN@\"");

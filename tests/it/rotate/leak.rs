@@ -2,6 +2,7 @@
 
 use vonage_sidecar::emulator::Options;
 
+use super::many::killed_at;
 use super::rig::{Host, KEY, Load, OLD, one_account};
 use crate::support::caller::Caller;
 
@@ -56,4 +57,63 @@ async fn an_id_that_the_account_does_not_have_is_refused_and_changes_nothing() {
         let next = host.run(&format!("rotate --account {KEY} --approve {}", host.old_id())).await;
         assert!(!format!("{}{}", next.out, next.err).contains(unknown), "{}{}", next.out, next.err);
     }
+}
+
+/// One secret, and something begun that was killed on the way.
+async fn begun(command: &str, words: &str) -> Host {
+    let host = Host::with(Options::with_account(KEY, &[OLD]), &one_account(&[OLD]), "approve = \"never\"").await;
+    killed_at(&host, &format!("{command} --account {KEY} --json"), words).await;
+    host
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leak_is_met_whatever_was_begun_and_however_far_it_was() {
+    let steps = [("drill", "prove"), ("drill", "revoke"), ("rotate", "create"), ("rotate", "converge"), ("rotate --soak 60s", "soak")];
+    for (command, step) in steps {
+        let host = begun(command, &format!("\"step\":\"{step}\"")).await;
+        let load = Load::through(&host.sidecar, 2);
+        let leaked = host.old_id();
+        host.does(&format!("rotate --account {KEY} --emergency --leaked {leaked} --deadline 15s")).await;
+        assert!(!host.ids(KEY).contains(&leaked), "{command}, {step}");
+        host.is_rotated(KEY, OLD);
+        load.was_served().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_new_secret_of_a_rotation_leaks_the_old_one_stays() {
+    for (command, step) in [("rotate", "\"fact\":\"created\""), ("rotate --soak 60s", "\"step\":\"soak\"")] {
+        let host = begun(command, step).await;
+        let load = Load::through(&host.sidecar, 2);
+        let old = host.old_id();
+        let leaked = host.ids(KEY).into_iter().find(|id| *id != old).unwrap();
+        let done = host.does(&format!("rotate --account {KEY} --emergency --leaked {leaked} --deadline 15s")).await;
+        assert!(done.out.contains("the leaked secret is revoked, the other one in use"), "{step}: {}", done.out);
+        assert_eq!((host.ids(KEY), host.held(KEY)[0].0.as_str()), (vec![old], OLD), "{step}");
+        load.was_served().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_nobody_knows_what_leaked_both_secrets_of_a_rotation_are_replaced() {
+    let host = begun("rotate --soak 60s", "\"step\":\"soak\"").await;
+    let load = Load::through(&host.sidecar, 2);
+    let before = host.ids(KEY);
+    host.does(&format!("rotate --account {KEY} --emergency --deadline 15s")).await;
+    let after = host.ids(KEY);
+    assert!(before.len() == 2 && after.len() == 1 && !before.contains(&after[0]), "{before:?} {after:?}");
+    host.is_rotated(KEY, OLD);
+    load.was_served().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_id_does_not_turn_what_was_begun() {
+    let host = begun("rotate --soak 60s", "\"step\":\"soak\"").await;
+    let (file, ids, journal) = (host.text("credentials.toml"), host.ids(KEY), host.text(&format!("state/journals/{KEY}.json")));
+    let unknown = "11111111-2222-3333-4444-555555555555";
+    host.refuses(&format!("rotate --account {KEY} --emergency --leaked {unknown}"), &format!("the account has no secret {unknown}")).await;
+    assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, ids));
+    assert_eq!(host.text(&format!("state/journals/{KEY}.json")), journal);
+    host.does(&format!("rotate --account {KEY} --soak 0s")).await;
+    host.is_rotated(KEY, OLD);
 }

@@ -87,6 +87,15 @@ async fn a_drill_switches_nothing_and_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_of_an_account_that_is_not_held_asks_the_provider_nothing() {
+    let host = Host::new().await;
+    let before = host.vonage().seen().len();
+    host.refuses("drill --account typo1234", "the credentials file has no account typo1234").await;
+    assert_eq!(host.vonage().seen().len(), before);
+    assert!(!host.home.file("state/measured/typo1234.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_without_room_does_not_stand_in_the_way_of_the_rotation_that_makes_room() {
     let other = "OtherSecret1a";
     let host = Host::with(Options::with_account(KEY, &[OLD, other]), &one_account(&[OLD, other]), "approve = \"never\"").await;
@@ -100,11 +109,69 @@ async fn a_drill_without_room_does_not_stand_in_the_way_of_the_rotation_that_mak
 async fn a_dry_run_says_what_would_be_done_and_leaves_no_trace() {
     let host = Host::new().await;
     let would = host.does(&format!("rotate --account {KEY} --dry-run")).await;
-    assert!(would.out.contains("would go on with: create"), "{}", would.out);
+    assert!(would.out.contains("would go on with: create; nothing was changed") && !would.out.contains("staged"), "{}", would.out);
     assert!(host.ids(KEY).len() == 1 && !host.home.file("state/journals").exists());
     host.vonage().create_secret(KEY, "Foreign1234").unwrap();
-    let no = host.run(&format!("rotate --account {KEY} --plan")).await;
-    assert!(no.code == Some(1) && no.out.contains("cannot be told"), "{}{}", no.out, no.err);
+    host.refuses(&format!("rotate --account {KEY} --plan"), "cannot be told").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_of_what_was_begun_says_where_it_is_also_to_machines() {
+    let host = Host::new().await;
+    host.refuses(&format!("rotate --account {KEY}"), "was not made by this tool").await;
+    let (journal, ids) = (host.text(&format!("state/journals/{KEY}.json")), host.ids(KEY));
+    let would = host.does(&format!("rotate --account {KEY} --dry-run --json")).await;
+    let events: Vec<serde_json::Value> = would.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = events.last().unwrap();
+    assert_eq!((last["event"].as_str(), last["step"].as_str()), (Some("would"), Some("soak")));
+    assert_eq!((host.text(&format!("state/journals/{KEY}.json")), host.ids(KEY)), (journal, ids));
+}
+
+/// Kills a command as soon as it says this.
+pub async fn killed_at(host: &Host, command: &str, words: &str) {
+    let process = host.home.start(&command.split(' ').collect::<Vec<_>>());
+    process.prints(words).await;
+    process.signal(rustix::process::Signal::KILL);
+    process.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_goes_on_from_a_drill_that_was_begun_and_a_drill_ends_no_rotation() {
+    let host = Host::with(Options::with_account(KEY, &[OLD]), &one_account(&[OLD]), "approve = \"never\"").await;
+    killed_at(&host, &format!("drill --account {KEY} --json"), "\"step\":\"prove\"").await;
+    host.does(&format!("rotate --account {KEY}")).await;
+    host.is_rotated(KEY, OLD);
+
+    let ids = host.ids(KEY);
+    killed_at(&host, &format!("rotate --account {KEY} --soak 60s --json"), "\"step\":\"soak\"").await;
+    let deployed = host.text("credentials.toml");
+    let refused = host.refuses(&format!("drill --account {KEY}"), "a rotation is under way, and a drill would not end it").await;
+    assert!(refused.err.contains("rotate --abort"), "{}", refused.err);
+    assert_eq!(host.text("credentials.toml"), deployed);
+    host.does(&format!("rotate --account {KEY} --abort --soak 0s")).await;
+    assert_eq!(host.ids(KEY), ids);
+    assert_eq!(host.held(KEY).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_the_owner_took_out_of_the_file_is_somebody_elses() {
+    let host = Host::with(Options::with_account(KEY, &[OLD]), &one_account(&[OLD]), "approve = \"never\"").await;
+    host.does(&format!("rotate --account {KEY}")).await;
+    let made = host.ids(KEY)[0].clone();
+    host.vonage().create_secret(KEY, "OwnersOther12").unwrap();
+    host.holds(&["OwnersOther12"]);
+    let refused = host.refuses(&format!("rotate --account {KEY}"), &format!("the account has the secret {made}, which is not in")).await;
+    assert!(refused.err.contains("secrets import") && host.ids(KEY).contains(&made), "{}", refused.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_ends_well_when_its_old_secret_was_revoked_by_hand_meanwhile() {
+    let host = Host::new().await;
+    host.refuses(&format!("rotate --account {KEY}"), "was not made by this tool").await;
+    host.does(&format!("secrets revoke --account {KEY} --id {}", host.old_id())).await;
+    let done = host.does(&format!("rotate --account {KEY}")).await;
+    assert!(done.out.contains("done: the new secret is in use"), "{}", done.out);
+    host.is_rotated(KEY, OLD);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

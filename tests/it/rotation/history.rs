@@ -1,9 +1,9 @@
 //! One history: a rotation from its beginning to its end, with everything that may come between, and what must hold at
 //! every moment of it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use vonage_sidecar::credentials::Keep;
 use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::machine::{self, Now, State as _};
 use vonage_sidecar::rotation::secrets::halt::Unapproved;
@@ -13,6 +13,7 @@ use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
 
 use super::beginnings::{plan, set_up};
 use super::luck::{Counter, Luck};
+use super::others::Leaked;
 use super::promises::Shown;
 use super::sidecars::{OLDEST, Sidecar, Temper};
 use super::world::{Late, Maker, World};
@@ -44,6 +45,8 @@ pub(super) struct Rotator {
     pub(super) shown: Shown,
     /// A person wants to go back.
     second_thoughts: bool,
+    /// Emergencies that persons ordered of it meanwhile.
+    pub(super) leaks: Vec<Leaked>,
 }
 
 pub struct History {
@@ -51,13 +54,17 @@ pub struct History {
     pub(super) world: World,
     pub(super) sidecars: Vec<Sidecar>,
     pub(super) rotators: Vec<Rotator>,
-    luck: Luck,
-    chance: Counter,
+    pub(super) luck: Luck,
+    pub(super) chance: Counter,
     pub(super) rough: Roughness,
     restless: bool,
     /// Somebody else revoked what was in use, or wrote an old file over ours: who is cut off then is not our doing.
     pub(super) harmed: bool,
     meddle_at: Vec<Instant>,
+    /// The sidecars that were known when a secret was revoked: after a leak no others are waited for.
+    pub(super) heeded: BTreeSet<String>,
+    /// When somebody else last did something.
+    pub(super) meddled_at: Option<Instant>,
     /// How long processes were down, together.
     pub(super) stood_still: Duration,
     steps: u32,
@@ -121,6 +128,8 @@ impl History {
             restless,
             harmed: false,
             meddle_at,
+            heeded: BTreeSet::new(),
+            meddled_at: None,
             stood_still: Duration::ZERO,
             steps: 0,
             saves: 0,
@@ -147,13 +156,14 @@ impl History {
                 end: None,
                 shown: Shown::default(),
                 second_thoughts: false,
+                leaks: Vec::new(),
             });
         }
         history
     }
 
     /// For whoever looks into one history.
-    fn tell(&self, what: &dyn std::fmt::Debug) {
+    pub(super) fn tell(&self, what: &dyn std::fmt::Debug) {
         self.telling.tell(self.world.now - self.base, what);
     }
 
@@ -196,7 +206,7 @@ impl History {
         }
         if !self.rotators.iter().any(|rotator| rotator.hot) {
             while let Some(at) = self.meddle_at.iter().position(|at| *at <= self.world.now) {
-                self.meddle_at.remove(at);
+                self.meddled_at = Some(self.meddle_at.remove(at));
                 self.meddle();
             }
         }
@@ -268,8 +278,13 @@ impl History {
             Some(journal) => Machine::resume(journal, now),
             None => Machine::begin(rotator.start.clone(), now),
         };
-        if self.luck.percent(6) {
-            let _too_late = self.rotators[which].machine.abort(now, &mut self.chance);
+        self.leak_again(which, now);
+        match self.luck.below(100) {
+            0..6 => {
+                let _too_late = self.rotators[which].machine.abort(now, &mut self.chance);
+            }
+            6..12 => self.leak(which, now),
+            _ => {}
         }
     }
 
@@ -382,55 +397,11 @@ impl History {
         });
         assert!(on_disk, "a secret is revoked and the journal does not say so");
         self.check_may_revoke(which, id);
+        self.heeded.extend(self.rotators[which].shown.known.iter().cloned());
         let answer = self.world.revoke(id, &mut self.luck);
         if matches!(answer, Answer::Revoked) {
             self.check_revoked(id);
         }
         answer
-    }
-
-    /// Somebody else does something.
-    fn meddle(&mut self) {
-        let what = self.luck.below(5);
-        self.tell(&("somebody meddles", what));
-        match what {
-            0 => {
-                let value = ApiSecret::parse(&format!("h{}", self.world.secrets.len())).unwrap();
-                self.world.create(&value, Maker::Stranger, &mut self.luck, self.base);
-            }
-            1 => self.revoke_like_a_stranger(Maker::Stranger),
-            2 => self.revoke_like_a_stranger(Maker::Tool),
-            3 => {
-                let index = self.luck.place(self.world.versions.len());
-                let file = self.world.versions[index].file.clone();
-                self.put_back(file);
-            }
-            _ => {
-                let mut file = self.world.file().clone();
-                let item = self.luck.place(file.items.len());
-                file.items[item].label.keep = Keep::Yes;
-                self.world.write(file);
-            }
-        }
-    }
-
-    /// Somebody writes an older file over ours.
-    fn put_back(&mut self, file: File) {
-        let doomed = |id: &SecretId| self.world.late.iter().any(|(_, late)| matches!(late, Late::Revoke(other) if other == id));
-        let good = |value: &ApiSecret| self.world.active().any(|secret| secret.value.same_as(value) && !doomed(&secret.id));
-        self.harmed |= !file.items.iter().any(|item| good(&item.value));
-        self.world.write(file);
-    }
-
-    fn revoke_like_a_stranger(&mut self, maker: Maker) {
-        let all: Vec<_> = self.world.active().filter(|secret| secret.maker == maker).cloned().collect();
-        if all.is_empty() {
-            return;
-        }
-        let secret = self.luck.of(&all);
-        if matches!(self.world.revoke(&secret.id, &mut self.luck), Answer::Revoked) {
-            // Only what somebody may be using.
-            self.harmed |= self.world.versions.iter().any(|version| version.file.find(&secret.value).is_some());
-        }
     }
 }

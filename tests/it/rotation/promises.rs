@@ -29,7 +29,7 @@ const LATE: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct Shown {
     /// The sidecars seen. A process that acts has put them down, and the next one knows them.
-    known: BTreeSet<String>,
+    pub(super) known: BTreeSet<String>,
     /// Those of the last look: nothing was done since.
     looked: Vec<String>,
     rows: Vec<Row>,
@@ -159,9 +159,11 @@ impl History {
         let trail = &self.rotators[which].machine.journal().trail;
         let Some(deployed) = trail.iter().rev().find(|entry| matches!(entry.fact, Fact::Deployed { .. })) else { return };
         let left_behind = trail.iter().rev().find(|entry| matches!(entry.fact, Fact::LeftBehind { .. }));
-        if let Some(passed) = left_behind.filter(|entry| entry.at >= deployed.at) {
-            let took = passed.at.duration_since(deployed.at).unwrap();
-            assert!(took >= deadline, "sidecars had {took:?} instead of {deadline:?}");
+        let told = self.rotators[which].leaks.last().map_or(deployed.at, |leak| leak.at.max(deployed.at));
+        if let Some(passed) = left_behind.filter(|entry| entry.at >= told) {
+            let had = passed.at.duration_since(deployed.at).unwrap();
+            assert!(had >= deadline, "sidecars had {had:?} instead of {deadline:?}");
+            let took = passed.at.duration_since(told).unwrap();
             assert!(took <= deadline + self.stood_still + LATE, "the deadline of {deadline:?} passed after {took:?}");
         }
     }
@@ -169,7 +171,8 @@ impl History {
     /// From here there is no way back, so nobody uses what goes.
     pub(super) fn check_entered(&self, which: usize) {
         let State::Revoke(change) = &self.rotators[which].machine.journal().state else { return };
-        if let (Goes::Used(item), true) = (&change.goes, self.is_watched() && !self.hasty() && !self.harmed) {
+        let just_meddled = self.meddled_at.is_some_and(|at| self.world.now.duration_since(at) < MOMENT);
+        if let (Goes::Used(item), true) = (&change.goes, self.is_watched() && !self.hasty() && !self.harmed && !just_meddled) {
             assert!(self.is_quiet(which, &item.value), "a revoke begins while the secret is in use");
         }
     }
@@ -195,7 +198,7 @@ impl History {
 
     /// After a leak the deadline goes before the sidecars.
     fn hasty(&self) -> bool {
-        matches!(self.rotators[0].start.plan.task.mode, Mode::Emergency(_))
+        self.rotators.iter().any(|one| matches!(one.machine.journal().plan.task.mode, Mode::Emergency(_)) || !one.leaks.is_empty())
     }
 
     /// Whether sidecars are asked at all.
@@ -205,10 +208,14 @@ impl History {
 
     /// No sidecar that serves and is listed is without a secret that every host accepts.
     pub(super) fn check_served(&self) {
-        if self.harmed {
+        // Of two that rotate, each knows its own sidecars, and the one in a hurry waits for those alone.
+        if self.harmed || (self.hasty() && self.rough.second_rotator) {
             return;
         }
-        let known = |name: &String| self.rotators.iter().any(|one| one.shown.known.contains(name));
+        let known = |name: &String| {
+            let seen = || self.rotators.iter().any(|one| one.shown.known.contains(name));
+            if self.hasty() { self.heeded.contains(name) } else { seen() }
+        };
         for sidecar in &self.sidecars {
             // What is further behind than a starting one may be counts once it was seen.
             let counts = known(&sidecar.name) || !(self.hasty() || sidecar.is_too_far_behind());
@@ -233,19 +240,38 @@ impl History {
         }
         let unasked =
             matches!(&end, End::Stuck(Stuck::Kept(_) | Stuck::Overwritten | Stuck::Vanished(_) | Stuck::LastSecret | Stuck::Invalid(_)));
-        assert!(!unasked, "nobody else does anything, and it ends like this: {end}");
+        // A kept one that was named, on its way out when another one was named instead, waits for a word about its mark.
+        let named_before = matches!(end, End::Stuck(Stuck::Kept(_))) && !self.rotators[0].leaks.is_empty();
+        assert!(!unasked || named_before, "nobody else does anything, and it ends like this: {end}");
         if let End::Stuck(Stuck::Foreign(id)) = &end {
             let ours = self.world.active().any(|secret| secret.id == *id && secret.maker == Maker::Tool);
             assert!(!ours, "it made {id} and does not know it again");
         }
         let End::Ended(ending) = end else { return };
+        self.check_met();
         let file = self.world.file();
         let active: Vec<_> = self.world.active().filter(|secret| secret.maker != Maker::Stranger).collect();
         for secret in &active {
             assert!(file.find(&secret.value).is_some(), "{ending:?}, and {} is left behind", secret.id);
         }
-        if matches!(ending, Ending::Done | Ending::Removed) {
+        if matches!(ending, Ending::Done | Ending::Removed) && self.has_deployed(0) {
             assert_eq!(file.items.len(), active.len(), "{ending:?}, and the file has something else than the account");
+        }
+    }
+
+    /// After a good end the secret that leaked is revoked, or every one that may have, unless others depend on it.
+    fn check_met(&self) {
+        let Some(last) = self.rotators[0].leaks.last() else { return };
+        let mut since = self.rotators[0].machine.journal().trail.iter().skip(last.before);
+        if since.any(|entry| entry.fact == Fact::AbortAsked) {
+            return;
+        }
+        let file = self.world.file();
+        for secret in self.world.active() {
+            let kept = file.find(&secret.value).is_some_and(|item| item.label.keep == Keep::Yes);
+            let may_have = || !kept && last.exposed.contains(&secret.id);
+            let leaked = last.id.as_ref().map_or_else(may_have, |id| *id == secret.id);
+            assert!(!leaked, "{} leaked, or may have, and is still there", secret.id);
         }
     }
 
@@ -299,10 +325,18 @@ impl History {
             assert!(is_refused || !was_known || secret.maker == Maker::Stranger, "{id} is revoked and still accepted");
         }
         let Some(End::Ended(Ending::Done | Ending::Removed)) = self.rotators[which].end else { return };
+        if !self.has_deployed(which) {
+            return;
+        }
         assert!(
             self.world.accepts_everywhere(self.world.which(&self.world.file().items[0].value)),
             "what stays is not accepted everywhere"
         );
+    }
+
+    /// Whether it wrote the file: what leaked before it was in any file is only revoked.
+    fn has_deployed(&self, which: usize) -> bool {
+        self.rotators[which].machine.journal().trail.iter().any(|entry| matches!(entry.fact, Fact::Deployed { .. }))
     }
 
     /// Somebody else changes the same things.

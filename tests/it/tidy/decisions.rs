@@ -15,6 +15,7 @@ pub const DECISIONS: &[&str] = &[
     "src/cli/demo/figures.rs",
     "src/cli/demo/kinds.rs",
     "src/cli/demo/table.rs",
+    "src/cli/line.rs",
     "src/config.rs",
     "src/config/",
     "src/credentials/change.rs",

@@ -52,9 +52,24 @@ fn a_free_slot_is_used() {
     let one = [listed("a", 1)];
     for item in [named("a", Keep::No), held("a", None, Keep::No), named("a", Keep::Yes)] {
         for mode in [Mode::Rotate, Mode::Drill, emergency(None), emergency(Some("a"))] {
-            assert_eq!(outcome(&mode, &one, std::slice::from_ref(&item)).unwrap(), "make one beside a");
+            let came = outcome(&mode, &one, std::slice::from_ref(&item));
+            // Any may have leaked, and the only one there is may not go: that is no answer to a leak.
+            let kept = item.label.keep == Keep::Yes && mode == emergency(None);
+            let expected = if kept { Err(Stuck::LeakKept(SecretId::parse("a").unwrap())) } else { Ok("make one beside a".to_owned()) };
+            assert_eq!(came, expected, "{mode:?}");
         }
     }
+}
+
+#[test]
+fn where_others_depend_on_the_only_one_the_new_one_is_added_and_nothing_is_said_to_be_revoked() {
+    let live = [named("a", Keep::Yes)];
+    let Decision::Mint(base) = decided(&Mode::Rotate, &[listed("a", 1)], &live).unwrap() else { panic!("not made") };
+    let new = Item { id: SecretId::parse("new").unwrap(), ..base.live[0].clone() };
+    let change = replace(&Mode::Rotate, &new, &base, Revision::parse("r").unwrap());
+    assert!(matches!(change.goes, Goes::Nothing) && change.then == Then::Finish(Ending::Added));
+    let named = replace(&emergency(Some("a")), &new, &base, Revision::parse("r").unwrap());
+    assert!(matches!(named.goes, Goes::Used(_)) && named.then == Then::Finish(Ending::Done));
 }
 
 #[test]
