@@ -124,9 +124,7 @@ const FIRST_BUFFER: usize = 4096;
 /// Reads a regular file of at most `limit` bytes. Never blocks on a FIFO; may block on a file system that hangs, so
 /// async code calls it on a blocking thread.
 pub fn read(path: &Path, limit: usize) -> Result<Contents, FileError> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|cause| FileError::system(path, "opened", cause))?;
-    let mut file = File::from(opened);
+    let mut file = open(path)?;
     let metadata = file.metadata().map_err(|cause| FileError::system(path, "looked at", cause))?;
     if !metadata.is_file() {
         return Err(FileError::new(path, Failure::NotRegular(kind(metadata.file_type()))));
@@ -169,6 +167,12 @@ fn read_to_end(file: &mut File, size: usize, limit: usize) -> io::Result<Zeroizi
             return Ok(bytes);
         }
     }
+}
+
+/// Opens a file to be read, without waiting for the other end of a FIFO.
+fn open(path: &Path) -> Result<File, FileError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|cause| FileError::system(path, "opened", cause))
 }
 
 impl Facts {

@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::attributes::Attributes;
-use super::{Facts, FileError, directory_of, sync_directory};
+use super::{Facts, FileError, directory_of, open, sync_directory};
 use crate::clock;
 
 /// Puts `bytes` in the place of `path` with permission bits `mode`: a temporary file beside it (0600 until it is
@@ -45,7 +45,7 @@ enum Look {
 
 impl Look {
     fn of(path: &Path, facts: &Facts) -> Result<Self, FileError> {
-        let attributes = File::open(path).and_then(|file| Ok(Attributes::of(&file)?));
+        let attributes = Attributes::of(&open(path)?);
         Ok(Self::Like(*facts, attributes.map_err(|cause| FileError::system(path, "asked for its extended attributes", cause))?))
     }
 }

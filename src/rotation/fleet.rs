@@ -175,7 +175,8 @@ impl Fleet {
 /// Everybody at these origins. A name that cannot be looked up stays a member, which will not answer.
 async fn at_every_address(origins: &[String]) -> Vec<Member> {
     let mut looking = JoinSet::new();
-    for origin in origins.iter().cloned() {
+    for origin in origins {
+        let origin = origin.clone();
         looking.spawn(async move {
             let target = Target::parse(&origin).filter(Target::may_be_many);
             let found = match &target {

@@ -54,15 +54,12 @@ impl Program<'_> {
     pub(super) async fn run(&self) -> std::io::Result<Ran> {
         let mut group = Group(self.command().spawn()?);
         let mut said = Vec::new();
-        let status = match tokio::time::timeout(self.patience, self.talk(&mut group.0, &mut said)).await {
-            Ok(status) => Some(status?),
-            Err(_) => {
-                group.end();
-                drop(group.0.wait().await);
-                None
-            }
-        };
-        Ok(Ran { status, said })
+        if let Ok(status) = tokio::time::timeout(self.patience, self.talk(&mut group.0, &mut said)).await {
+            return Ok(Ran { status: Some(status?), said });
+        }
+        group.end();
+        drop(group.0.wait().await);
+        Ok(Ran { status: None, said })
     }
 
     fn command(&self) -> Command {
@@ -105,7 +102,7 @@ impl Program<'_> {
 }
 
 async fn heard(mut output: impl AsyncRead + Unpin, said: &mut Vec<u8>, most: usize) {
-    let mut piece = [0; 4096];
+    let mut piece = vec![0; 4096];
     while let Ok(length @ 1..) = output.read(&mut piece).await {
         let room = most.saturating_sub(said.len());
         said.extend(piece.iter().take(length.min(room)));

@@ -72,7 +72,7 @@ impl Due {
 
 /// What cannot be seen must not pass for what is in order, whatever was due beside it.
 fn not_seen(unseen: &[ApiKey]) -> Failure {
-    let failure = unseen.iter().fold(Failure::no("not every account can be seen"), |failure, account| failure.because(account));
+    let failure = unseen.iter().fold(Failure::no("not every account can be seen"), Failure::because);
     failure.hint("vonage-sidecar secrets audit says more")
 }
 
