@@ -21,6 +21,9 @@ use crate::upstream::outgoing::Outgoing;
 use crate::vonage::hosts::Host;
 use crate::vonage::management::Call;
 
+pub mod authorization;
+pub mod body;
+pub mod echo;
 pub mod form;
 pub mod json;
 pub mod path;
@@ -114,7 +117,7 @@ fn set_length(headers: &mut HeaderMap, bytes: usize) {
 }
 
 /// Path and query as a target. Their bytes were part of a valid one before, or are escaped.
-fn target(path: &str, query: Option<&str>) -> Uri {
+pub fn target(path: &str, query: Option<&str>) -> Uri {
     let target = match query {
         Some(query) if !query.is_empty() => format!("{path}?{query}"),
         Some(_) | None => path.to_owned(),

@@ -6,7 +6,7 @@
 //! another one that is held, and only then: a refused call has done nothing, so nothing happens twice. When all are
 //! refused although they worked a moment ago, the request waits a few seconds for a newer file. So **no request
 //! fails because a secret was rotated, and none is sent twice.** Everything else about a request and its answer is
-//! left as it is. One process serves many accounts and all Vonage hosts, since the path tells the host. It runs
+//! left as it is, but for the headers that [`proxy::headers`] names. One process serves many accounts and all Vonage hosts, since the path tells the host. It runs
 //! beside its app: in the same pod, in the same container network, or on the same machine.
 //!
 //! This page is the map. The `README.md` is for those who run it.
@@ -83,7 +83,8 @@
 //! - A request takes one snapshot for each attempt and never sees half of another.
 //! - A secret leaves its type only where it is injected, parsed or compared. No digest of one exists anywhere.
 //! - Callers reach the management plane of Vonage only where a listener allows it by name.
-//! - An answer that we made carries `x-sidecar-error`; an answer of Vonage is never rewritten.
+//! - An answer that we made carries `x-sidecar-error`; one of Vonage is never rewritten, but for headers that would tell
+//!   the caller our secret ([`inject::echo`]).
 //! - Readiness is: listening, and a valid file was loaded. A refused secret never makes a process unready, or all of
 //!   them would leave service at once.
 //!

@@ -174,7 +174,7 @@ async fn exchange(
     let (head, body) = answer.into_parts();
     let verdict = match refusal::need(endpoint, scheme, &Method::GET, head.status, &head.headers) {
         Need::Nothing(verdict) => verdict,
-        Need::Body => match Limited::new(body, refusal::LONGEST_JUDGED).collect().await {
+        Need::Body(_) => match Limited::new(body, refusal::LONGEST_JUDGED).collect().await {
             Ok(whole) => refusal::judge(endpoint, scheme, head.status, &head.headers, Seen::Complete(&whole.to_bytes())),
             Err(_) => refusal::judge(endpoint, scheme, head.status, &head.headers, Seen::Partial(&[])),
         },

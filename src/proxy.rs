@@ -175,8 +175,11 @@ impl Proxy {
         let tokens = entrance.tokens.current();
         let presence = token::in_head(&head.headers, entrance.via, &tokens);
         token::take_off(&mut head.headers, &tokens);
+        if treatment == Treatment::PassThrough {
+            token::take_off_query(&mut head.uri, &tokens);
+        }
         // Claims are read before hop-by-hop headers go: a caller may name `Authorization` in `Connection`.
-        let (mut stripped, mut claims) = strip::head(head, endpoint);
+        let (mut stripped, mut claims) = strip::head(head, endpoint)?;
         headers::to_upstream(stripped.headers_mut());
         if treatment == Treatment::Ours {
             headers::accept_encoding(stripped.headers_mut(), judged(endpoint));
@@ -189,15 +192,14 @@ impl Proxy {
             AskBody::None
         } else if in_body {
             let (whole, share) = self.read_whole(body).await?;
-            let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)
-                .map_err(|strip::Unreadable::Json| Fault::BodyUnreadable)?;
+            let clean = strip::body(&whole, &stripped.head().headers, endpoint, &mut claims)?;
             token::settle(presence, &claims, &tokens)?;
             if let Some(clean) = &clean {
                 stripped.set_length(clean.len());
             }
             AskBody::Whole(share.hold(clean.unwrap_or(whole)))
         } else {
-            match body::arrived(body, self.rules.replay, self.rules.idle, Arc::clone(&self.memory)).await {
+            match body::arrived(body, self.rules.replay, self.rules.idle, &self.memory).await {
                 Arrived::Whole(bytes) => AskBody::Whole(bytes),
                 Arrived::Partly(tee) => AskBody::Teed(tee),
             }
@@ -223,7 +225,7 @@ impl Proxy {
             if whole.is_empty() && body.is_end_stream() && data.len() <= body::SMALL {
                 return Ok((data, share));
             }
-            share.grow(data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
+            share.grow_to(whole.len() + data.len()).map_err(|MemoryFull| Fault::MemoryFull)?;
             whole.extend_from_slice(&data);
         }
     }

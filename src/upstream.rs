@@ -28,6 +28,7 @@ mod http2;
 mod join;
 mod origin;
 pub mod outgoing;
+mod places;
 mod pool;
 pub mod received;
 mod resolve;
@@ -160,7 +161,8 @@ impl Connection {
         }
     }
 
-    /// Sends one request and waits for the head of its answer, at most `timeouts.answer_head`. A dropped future
+    /// Sends one request and waits for the head of its answer, at most `timeouts.answer_head`; where no stream is free it
+    /// waits for one before, as long at most. A dropped future
     /// closes the connection (HTTP/1.1) or resets the stream (HTTP/2).
     pub async fn send(self, outgoing: outgoing::Outgoing) -> Result<Response<Received>, SendError> {
         let Self { origin, reuse, carrier } = self;

@@ -205,7 +205,7 @@ fn told(outcome: &Outcome, ago: Duration, generation: u64) -> status::Reload {
             (ReloadOutcome::Published, changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
         Outcome::Unchanged => (ReloadOutcome::Unchanged, String::new()),
-        Outcome::Doubted => (ReloadOutcome::Unchanged, "says less than before: read again soon".to_owned()),
+        Outcome::Doubted => (ReloadOutcome::Unchanged, "may be half written: read again soon".to_owned()),
         Outcome::Kept { problems } | Outcome::Missing { problems } => (ReloadOutcome::Failed, words(problems)),
         Outcome::Unfinished => (ReloadOutcome::Failed, "the read has not ended: the file system hangs".to_owned()),
     };

@@ -152,8 +152,9 @@ fn denied(denied: String, remedy: String) -> Explanation {
 
 fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&Snapshot>) -> Result<Explanation, Fault> {
     let ours = routed.treatment == Treatment::Ours;
+    let claimed = claims(routed)?;
     let whose = match held {
-        Some(held) if ours => Some((whose::whose(&claims(routed), routed.endpoint, listen, held)?, held)),
+        Some(held) if ours => Some((whose::whose(&claimed, routed.endpoint, listen, held)?, held)),
         Some(_) | None => None,
     };
     let credential = match (routed.treatment, &whose) {
@@ -170,7 +171,7 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
         with_bearer_token: with_token.filter(|with_token| *with_token != credential),
         credential: Some(credential),
         accepts: routed.endpoint.schemes.iter().copied().map(scheme).collect(),
-        account: ours.then(|| account(routed, listen)),
+        account: ours.then(|| account(&claimed, listen, held)),
         refusals: if ours { routed.endpoint.refusals.iter().copied().map(family).collect() } else { Vec::new() },
         body: Some(body(routed, settings)),
         second_attempt: Some(if ours { second_attempt(whose.as_ref()) } else { "no, there is no second credential".to_owned() }),
@@ -184,7 +185,7 @@ fn served(routed: &Routed, settings: &Settings, listen: &Listen, held: Option<&S
 }
 
 /// What the request says about its caller, taken off it as the proxy does, with the body that such a request has.
-fn claims(routed: &Routed) -> Claims {
+fn claims(routed: &Routed) -> Result<Claims, Fault> {
     let takes = |scheme| routed.endpoint.schemes.contains(&scheme);
     let carried = if matches!(routed.head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         Carried::Nothing
@@ -195,8 +196,8 @@ fn claims(routed: &Routed) -> Claims {
     } else {
         Carried::Nothing
     };
-    let (_stripped, claims) = strip::head(routed.head.clone(), routed.endpoint);
-    Claims { carried, ..claims }
+    let (_stripped, claims) = strip::head(routed.head.clone(), routed.endpoint)?;
+    Ok(Claims { carried, ..claims })
 }
 
 /// What the same request would get if it carried a token that says nothing; none where no token is taken.
@@ -205,16 +206,16 @@ fn with_token(routed: &Routed, listen: &Listen, held: &Snapshot) -> Option<Strin
         return None;
     }
     let bearer = Bearer::Token(Placeholder { application: None, rights: Rights::default() });
-    let claims = Claims { bearer, ..claims(routed) };
+    let claims = Claims { bearer, ..claims(routed).ok()? };
     let found = whose::whose(&claims, routed.endpoint, listen, held);
     Some(found.map_or_else(|fault| words(&fault).0, |whose| described(&whose, held)))
 }
 
 /// Which account it is for, and who says so.
-fn account(routed: &Routed, listen: &Listen) -> String {
-    let claims = claims(routed);
+fn account(claims: &Claims, listen: &Listen, held: Option<&Snapshot>) -> String {
     let named = claims.keys.iter().find(|key| !key.is_empty());
-    match (&listen.account, named) {
+    let of_application = held.and_then(|held| whose::limit(listen, held).ok().flatten());
+    match (listen.account.as_ref().or(of_application), named) {
         (Some(limit), _) => limit.to_string(),
         (None, Some(key)) => format!("{key}, which the request names"),
         (None, None) => "the one that the request names, else the first of the file".to_owned(),

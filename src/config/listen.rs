@@ -208,7 +208,7 @@ impl Default for Mint {
 pub enum Tunnel {
     /// None.
     Closed,
-    /// Every public one, on port 443.
+    /// Every one but this machine and its link, on port 443.
     Any,
     /// These.
     Listed(Vec<Destination>),

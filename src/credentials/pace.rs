@@ -27,7 +27,7 @@ pub enum Found {
     Good,
     /// None, or one that cannot be used.
     Bad,
-    /// One that says less than before, since the instant.
+    /// One that may be half written, since the instant.
     Less(Instant),
 }
 

@@ -7,7 +7,7 @@
 //! Limits: 1 MiB a file, 4 MiB together. This blocks; async code calls it on a blocking thread.
 //! Not here: what the text means ([`super::file`]), when to read ([`super::pace`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,12 +41,22 @@ pub struct Picture {
     pub warnings: Problems,
     /// The files that were read, the credentials file under the name it was asked for.
     pub paths: BTreeSet<PathBuf>,
+    /// Which files the text named.
+    identities: BTreeMap<PathBuf, Identity>,
 }
 
 impl Picture {
     /// The credentials file.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether a file that the text names says something else than before and is the same file: somebody writes into it,
+    /// and what is there may be half of what will be.
+    pub fn is_written_into_since(&self, before: &Self) -> bool {
+        let is_same_file = |name: &PathBuf| self.identities.get(name).is_some_and(|file| before.identities.get(name) == Some(file));
+        let differs = |name: &PathBuf, now: &Result<_, String>| before.referenced.get(name).is_some_and(|then| then != now);
+        self.referenced.iter().any(|(name, now)| is_same_file(name) && differs(name, now))
     }
 
     /// Whether the same bytes were read. Files that could not be read are the same whatever the reason.
@@ -161,13 +171,16 @@ fn through(path: &Path, real: &Path, modes: Modes) -> Result<Picture, Unreadable
         warnings.warning(None, "", what, "mount the directory, not the file (Kubernetes: no subPath)");
     }
     let text = text(contents.bytes, contents.facts.identity)?;
-    let mut picture =
-        Picture { text, referenced: Referenced::new(), facts: contents.facts, warnings, paths: BTreeSet::from([path.to_path_buf()]) };
+    let paths = BTreeSet::from([path.to_path_buf()]);
+    let (referenced, identities) = (Referenced::new(), BTreeMap::new());
+    let mut picture = Picture { text, referenced, facts: contents.facts, warnings, paths, identities };
     let directory = real.parent().unwrap_or_else(|| Path::new("/"));
     let mut size = picture.text.len();
     for reference in file::references(&picture.text) {
         let target = directory.join(&reference);
-        let read = referenced(&target, modes, &mut picture.warnings);
+        let read = named(&target, modes, &mut picture.warnings);
+        picture.identities.extend(read.as_ref().ok().map(|(_, identity)| (reference.clone(), *identity)));
+        let read = read.map(|(bytes, _)| bytes);
         size += read.as_ref().map_or(0, |bytes| bytes.len());
         if size > LIMIT_TOGETHER {
             return Err(Unreadable::TooMuch);
@@ -180,12 +193,12 @@ fn through(path: &Path, real: &Path, modes: Modes) -> Result<Picture, Unreadable
 
 /// A file that the text names. The words for one that cannot be read leave its path out: what stands in the place of
 /// a path may be a secret that was put there by mistake.
-fn referenced(path: &Path, modes: Modes, warnings: &mut Problems) -> Result<Zeroizing<Vec<u8>>, String> {
+fn named(path: &Path, modes: Modes, warnings: &mut Problems) -> Result<(Zeroizing<Vec<u8>>, Identity), String> {
     let contents = files::read(path, LIMIT).map_err(|error| format!("it {}", error.failure))?;
     let mut own = Problems::of(path);
     check_mode(contents.facts, modes, &mut own).map_err(|mode| format!("it {}", Unreadable::Mode(mode)))?;
     warnings.extend(own);
-    Ok(contents.bytes)
+    Ok((contents.bytes, contents.facts.identity))
 }
 
 /// Owner and group may read it, nobody else. The mode comes back when it is wider and must not be.

@@ -2,7 +2,8 @@
 //!
 //! Invariants: one read at a time, on a blocking thread; a read that hangs holds up no request for longer
 //! than 100 ms; a file that cannot be used changes nothing; a file that says less than before under the same inode
-//! may be half written, and is believed only when it says so twice, [`super::pace::DOUBT`] apart.
+//! may be half written, and is believed only when it says so twice, [`super::pace::DOUBT`] apart. So is a file that it
+//! names, where what is replaced is not kept for a while.
 //!
 //! Not here: when to read ([`super::pace`]), what is read ([`super::read`]), what it does to what is held
 //! ([`super::linger`]). Whether we are ready is seen in the store: accounts or none.
@@ -48,7 +49,8 @@ pub enum Outcome {
     },
     /// The file holds the same bytes as before.
     Unchanged,
-    /// The same file says less than before; it is read again soon, since it may be half written.
+    /// It may be half written: the same file says less than before, or one that it names is being written over. It is read
+    /// again soon.
     Doubted,
     /// The file cannot be used; the last good one stays.
     Kept {

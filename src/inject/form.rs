@@ -44,6 +44,20 @@ pub fn take(text: &[u8], names: &[&'static str]) -> (Option<Vec<u8>>, Vec<(&'sta
     if taken.is_empty() { (None, taken) } else { (Some(rest), taken) }
 }
 
+/// The remaining bytes without every parameter of such a value, whatever its name; nothing if none was there.
+pub fn without(text: &[u8], is_unwanted: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
+    let (gone, kept): (Vec<&[u8]>, Vec<&[u8]>) = text.split(|byte| *byte == b'&').partition(|piece| is_unwanted(&value(piece)));
+    (!gone.is_empty()).then(|| kept.join(&b'&'))
+}
+
+/// Whether a parameter with one of these names stands behind a `;`: for some readers that begins another one, for others it
+/// is part of a value. (In the value of such a parameter it is taken out with it.)
+pub fn hides(text: &[u8], names: &[&'static str]) -> bool {
+    let is_wanted = |piece: &[u8]| names.contains(&name(piece).as_ref());
+    let others = text.split(|byte| *byte == b'&').filter(|piece| !is_wanted(piece));
+    others.flat_map(|piece| piece.split(|byte| *byte == b';').skip(1)).any(is_wanted)
+}
+
 /// All parameters as they are meant, in order.
 pub fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
@@ -77,6 +91,16 @@ mod tests {
         let (rest, taken) = take(b"to=1%20&API_Key=k&x=&api%5Fsecret=a%26b&&api_secret=two&text=a+b", NAMES);
         assert_eq!(rest.unwrap(), b"to=1%20&x=&&text=a+b");
         assert_eq!(taken, [("api_key", "k".to_owned()), ("api_secret", "a&b".to_owned()), ("api_secret", "two".to_owned())]);
+    }
+
+    #[test]
+    fn a_credential_behind_a_semicolon_is_seen() {
+        for text in ["to=1;api_secret=x", "to=1&a;b=1;API%5Fkey=x&c=1", ";api_key"] {
+            assert!(hides(text.as_bytes(), NAMES), "{text}");
+        }
+        for text in ["to=1;x=api_secret&api_secret=a;b", "api_secret=a;api_key=b", "text=a%3Bapi_secret=x", "to=1;2"] {
+            assert!(!hides(text.as_bytes(), NAMES), "{text}");
+        }
     }
 
     #[test]

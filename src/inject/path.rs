@@ -19,8 +19,12 @@ pub fn take(path: &str, at: (usize, usize)) -> Option<(String, [String; 2])> {
 
 /// Puts key and secret into a path, escaped.
 pub fn put(path: &str, at: (usize, usize), key: &str, secret: &str) -> String {
-    let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
     replace(path, at, [&escaped(key), &escaped(secret)])
+}
+
+/// A text as it stands in a path.
+pub fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 fn replace(path: &str, at: (usize, usize), with: [&str; 2]) -> String {

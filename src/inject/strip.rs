@@ -3,14 +3,14 @@
 //! What was taken is kept as [`Claims`], since it says whose request this is. The values themselves are only
 //! compared, never forwarded and never shown.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use super::authorization::{self, Authorization};
+use super::body::{self, Kind};
 use super::{form, json, path};
 use crate::jwt::Placeholder;
 use crate::jwt::placeholder::Broken;
@@ -53,7 +53,7 @@ pub struct Claims {
     pub carried: Carried,
 }
 
-/// What a body carries. What it *is* decides, not what `Content-Type` says.
+/// What a body carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Carried {
     /// Nothing, or it was not looked at.
@@ -65,8 +65,8 @@ pub enum Carried {
     Object,
     /// Something that has no parameters.
     Other,
-    /// Parameters, under a `Content-Type` that says otherwise, or something compressed: a provider that believes the
-    /// type would not find a credential that we write into it.
+    /// Parameters, under a `Content-Type` that says otherwise: a provider that believes it would not find a credential
+    /// that we write into them.
     Lying,
 }
 
@@ -82,22 +82,44 @@ pub enum Bearer {
     Broken,
 }
 
-/// Why a body cannot be cleaned.
+impl Bearer {
+    /// Whether it limits what it may do.
+    pub fn is_limited(&self) -> bool {
+        match self {
+            Self::Token(token) => !token.rights.is_empty(),
+            Self::Absent | Self::Broken => false,
+        }
+    }
+}
+
+/// Why a request cannot be cleaned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
+    /// Basic that cannot be decoded, so that the account it names is not known.
+    #[error("Basic credentials that cannot be decoded")]
+    Basic,
     /// It begins as a JSON object and is none.
     #[error("the body begins as a JSON object but is cut short or malformed")]
     Json,
+    /// We cannot read it, and the provider might.
+    #[error("the body is compressed, multipart or in other letters than ASCII and its like")]
+    Opaque,
+    /// Query or body hold a credential that some readers see and others do not.
+    #[error("a credential stands where only some readers see it")]
+    Ambiguous,
 }
 
 /// Cleans the head. On a pass-through row the caller's own credential stays.
-pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
+pub fn head(mut head: Parts, endpoint: &Endpoint) -> Result<(Stripped, Claims), Unreadable> {
     let mut claims = Claims::default();
     if endpoint.schemes.contains(&Scheme::PassThrough) {
-        return (Stripped { head }, claims);
+        return Ok((Stripped { head }, claims));
     }
-    authorization(&mut head.headers, &mut claims);
+    take_authorization(&mut head.headers, &mut claims)?;
     if let Some(query) = head.uri.query() {
+        if form::hides(query.as_bytes(), parameters::of(endpoint)) {
+            return Err(Unreadable::Ambiguous);
+        }
         let (rest, taken) = form::take(query.as_bytes(), parameters::of(endpoint));
         for (name, value) in taken {
             claims.parameter(name, value);
@@ -113,66 +135,36 @@ pub fn head(mut head: Parts, endpoint: &Endpoint) -> (Stripped, Claims) {
         claims.secrets.push(Zeroizing::new(secret));
         head.uri = super::target(&path, head.uri.query());
     }
-    (Stripped { head }, claims)
+    Ok((Stripped { head }, claims))
 }
 
-/// Cleans a whole body of a row that may carry a credential in it. What it *is* decides, not what `Content-Type`
-/// says: a form under `application/json` is what a real SDK sends. Returns the new body when something was taken.
+/// Cleans a whole body of a row that may carry a credential in it. Returns the new body when something was taken.
 pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut Claims) -> Result<Option<Bytes>, Unreadable> {
-    if headers.contains_key(CONTENT_ENCODING) {
-        claims.carried = Carried::Lying;
-        return Ok(None);
-    }
     let names = parameters::of(endpoint);
-    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let (rest, taken) = match begins {
-        Some(b'{') => {
-            claims.carried = if says_json(headers) { Carried::Object } else { Carried::Lying };
-            // JSON is UTF-8; what is not is none, and holds nothing that the provider could read.
-            let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
-            let (rest, taken) = json::take(text, names).map_err(|json::NotAnObject| Unreadable::Json)?;
+    let text = body::unmarked(body);
+    let (rest, taken) = match body::kind(&text, headers, names)? {
+        Kind::Nothing => return Ok(None),
+        Kind::Other => {
+            claims.carried = Carried::Other;
+            (None, Vec::new())
+        }
+        Kind::Object => {
+            claims.carried = if body::says_json(headers) { Carried::Object } else { Carried::Lying };
+            // JSON is UTF-8, but who is lenient about that would find a credential.
+            let object = std::str::from_utf8(&text).map_err(|_| Unreadable::Json)?;
+            let (rest, taken) = json::take(object, names).map_err(|json::NotAnObject| Unreadable::Json)?;
             (rest.map(String::into_bytes), taken)
         }
-        // Lists, texts and multipart bodies have no parameters of ours.
-        Some(b'[' | b'"' | b'-') => {
-            claims.carried = Carried::Other;
-            return Ok(None);
-        }
-        None => return Ok(None),
-        Some(_) => {
-            claims.carried = if says_form(headers) { Carried::Form } else { Carried::Lying };
-            form::take(body, names)
+        Kind::Form => {
+            claims.carried = if body::says_form(headers) { Carried::Form } else { Carried::Lying };
+            form::take(&text, names)
         }
     };
     for (name, value) in taken {
         claims.parameter(name, value);
     }
-    Ok(rest.map(Bytes::from))
-}
-
-/// The names of JSON that the provider takes.
-const JSON_TYPES: [&str; 7] = [
-    "application/json",
-    "application/jsonrequest",
-    "application/x-javascript",
-    "text/json",
-    "text/javascript",
-    "text/x-javascript",
-    "text/x-json",
-];
-
-fn says_json(headers: &HeaderMap) -> bool {
-    content_type(headers).is_none_or(|kind| JSON_TYPES.iter().any(|json| kind.eq_ignore_ascii_case(json)))
-}
-
-fn says_form(headers: &HeaderMap) -> bool {
-    content_type(headers).is_none_or(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-}
-
-/// The type without its parameters; none when the caller says nothing.
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
-    Some(value.split(';').next().unwrap_or_default().trim())
+    let without_mark = (text.len() < body.len()).then_some(text);
+    Ok(rest.map(Bytes::from).or(without_mark))
 }
 
 impl Claims {
@@ -192,25 +184,18 @@ impl Claims {
     }
 }
 
-fn authorization(headers: &mut HeaderMap, claims: &mut Claims) {
+fn take_authorization(headers: &mut HeaderMap, claims: &mut Claims) -> Result<(), Unreadable> {
     for value in headers.get_all(AUTHORIZATION) {
-        credential(value, claims);
+        match authorization::read(value) {
+            Authorization::Basic { user, password } => {
+                claims.keys.push(user);
+                claims.secrets.push(password);
+            }
+            Authorization::BrokenBasic => return Err(Unreadable::Basic),
+            Authorization::Bearer(token) => claims.token(Placeholder::read(token)),
+            Authorization::Other => {}
+        }
     }
     headers.remove(AUTHORIZATION);
-}
-
-fn credential(value: &HeaderValue, claims: &mut Claims) {
-    let Ok(text) = value.to_str() else { return };
-    let (scheme, rest) = text.trim_start().split_once(' ').unwrap_or((text, ""));
-    if scheme.eq_ignore_ascii_case("bearer") {
-        claims.token(Placeholder::read(rest));
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return;
-    }
-    let Ok(pair) = STANDARD.decode(rest.trim()).map(Zeroizing::new) else { return };
-    let Ok(pair) = std::str::from_utf8(&pair) else { return };
-    let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
-    claims.keys.push(user.to_owned());
-    claims.secrets.push(Zeroizing::new(password.to_owned()));
+    Ok(())
 }

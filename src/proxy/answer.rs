@@ -9,21 +9,17 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use super::caller::Serving;
 use super::fault::{Description, Fault};
+use super::headers::MARK;
 use crate::clock;
 use crate::upstream::InFlight;
 use crate::upstream::received::{BrokenOff, Received};
-
-/// On every answer that is ours: the code of the fault.
-pub const MARK: HeaderName = HeaderName::from_static("x-sidecar-error");
-/// On a passed-on refusal: why no other credential could help.
-pub const REFUSED: HeaderName = HeaderName::from_static("x-sidecar-refused");
 
 /// The body of an answer.
 #[derive(Debug)]

@@ -57,6 +57,16 @@ pub enum Departure {
     Finishes,
 }
 
+/// Counts among the requests under way until it is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// A request under way; the connection waits for the next head when it is dropped.
 #[derive(Debug)]
 pub struct Serving {
@@ -109,6 +119,18 @@ impl Caller {
     pub(super) fn head_is_whole(&self) -> bool {
         let mut headers = [httparse::EMPTY_HEADER; 100];
         matches!(httparse::Request::new(&mut headers).parse(&self.raw_head().bytes), Ok(httparse::Status::Complete(_)))
+    }
+
+    /// Whether some of the next head was read. What came together with the request before it is not seen.
+    pub(super) fn has_begun_a_head(&self) -> bool {
+        let raw = self.raw_head();
+        !raw.bytes.is_empty() && raw.after == self.begun.load(Ordering::Acquire)
+    }
+
+    /// Counts among the requests under way for as long as it is held.
+    pub(super) fn under_way(&self) -> UnderWay {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        UnderWay(Arc::clone(&self.in_flight))
     }
 
     pub(super) fn raw_head(&self) -> MutexGuard<'_, RawHead> {

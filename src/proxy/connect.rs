@@ -1,11 +1,12 @@
 //! What a `CONNECT` opens: a host of the provider, another one, or nothing. Pure.
 //!
 //! Invariants: a host of the provider is never joined undecrypted, since its credentials would be the caller's; any
-//! other one is joined only if the settings list it; a name that is not listed by itself never leads to this machine.
+//! other one is joined only if the settings list it; a name that is not listed by itself never leads to this machine (its
+//! own addresses are known to `listen::own`).
 //!
 //! Facts: RFC 9110 §9.3.6 (CONNECT has a target in authority form and no body), §11.7 (`Proxy-Authorization`).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::entrance::Vouched;
 use super::fault::Fault;
@@ -139,20 +140,28 @@ fn is_here_by_name(host: &str) -> bool {
     host.parse().map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), is_here)
 }
 
-/// Whether an address is this machine or its link, where cloud metadata and other services trust their neighbours.
+/// Whether an address is this machine or its link by its form, where cloud metadata and other services trust their
+/// neighbours. Addresses that interfaces of this machine were given are not told by their form.
 pub fn is_here(address: IpAddr) -> bool {
-    match address.to_canonical() {
+    match meant(address) {
         IpAddr::V4(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_link_local()
-                || address.is_broadcast()
-                || address.is_multicast()
-                || address.octets()[0] == 0
+            address.is_loopback() || address.is_link_local() || address.is_broadcast() || address.is_multicast() || address.octets()[0] == 0
         }
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unspecified() || address.is_unicast_link_local() || address.is_multicast()
         }
+    }
+}
+
+/// The address of IPv4 that one of IPv6 stands for, if it does: mapped and compatible ones (RFC 4291 §2.5.5), of a
+/// translator (RFC 6052 §2.1), of 6to4 (RFC 3056 §2).
+pub fn meant(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(native) = address.to_canonical() else { return address.to_canonical() };
+    let v4 = |high: u16, low: u16| IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
+    match native.segments() {
+        // No address of IPv4 begins with 0, so `::` and `::1` are what they are.
+        [0, 0, 0, 0, 0, 0, high @ 0x100..=0xffff, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
+        _native => IpAddr::V6(native),
     }
 }
 
@@ -224,6 +233,11 @@ mod tests {
             "[::1]:443",
             "[::ffff:127.0.0.1]:443",
             "0.0.0.0:443",
+            "[::]:443",
+            "[fe80::1]:443",
+            "[::127.0.0.1]:443",
+            "[64:ff9b::169.254.169.254]:443",
+            "[2002:7f00:1::]:443",
         ] {
             assert_eq!(opened(here, &Tunnel::Any), Err("tunnel_address"), "{here}");
         }

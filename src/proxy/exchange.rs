@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 
 use http::{HeaderValue, Response};
 
-use super::answer::{AnswerBody, End, Opened, Patience, REFUSED};
+use super::answer::{AnswerBody, End, Opened, Patience};
 use super::caller::Caller;
 use super::course::{After, Course};
 use super::fault::Fault;
@@ -124,7 +124,7 @@ impl Proxy {
         let mut headers = judged.head.headers;
         headers::to_caller(&mut headers);
         if let Some(mark) = mark {
-            headers.insert(REFUSED, HeaderValue::from_static(mark));
+            headers.insert(headers::REFUSED, HeaderValue::from_static(mark));
         }
         let mut answer = Response::new(judged.opened.into_body(Patience::new(self.rules.idle, ask.deadline)));
         *answer.status_mut() = judged.head.status;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use crate::inject::strip::Unreadable;
 use crate::upstream::{ConnectError, SendError};
 
 mod table;
@@ -94,6 +95,10 @@ pub enum Fault {
     MemoryFull,
     /// A body that must be looked at and cannot be read.
     BodyUnreadable,
+    /// A body that must be looked at and that the provider might read where we cannot.
+    BodyOpaque,
+    /// A credential that only some readers see.
+    CredentialAmbiguous,
     /// A body that a credential must be written into is not what its type says.
     BodyTypeDiffers,
     /// A request that must be signed has no defined signature.
@@ -112,6 +117,8 @@ pub enum Fault {
     KeyLimited,
     /// A host that this listener does not serve.
     HostLimited,
+    /// Basic that cannot be decoded.
+    BasicBroken,
     /// A bearer token that is none, where a token is put in its place.
     TokenBroken,
     /// A token that limits what it may do, where such limits are not carried over.
@@ -155,6 +162,17 @@ pub struct Description {
     pub what: &'static str,
     /// What to do.
     pub remedy: Cow<'static, str>,
+}
+
+impl From<Unreadable> for Fault {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Basic => Self::BasicBroken,
+            Unreadable::Json => Self::BodyUnreadable,
+            Unreadable::Opaque => Self::BodyOpaque,
+            Unreadable::Ambiguous => Self::CredentialAmbiguous,
+        }
+    }
 }
 
 impl Fault {

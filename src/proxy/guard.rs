@@ -1,7 +1,8 @@
 //! May this caller do this? Decided from the head alone, before anything else looks at it. Pure.
 //!
 //! Loopback is not a border: any page in a browser on this machine can send to it, so `Host`, `Origin` and
-//! `Sec-Fetch-Site` are checked. What makes or changes credentials is denied by prefix, whatever the spelling.
+//! `Sec-Fetch-Site` are checked. What makes or changes credentials is denied by prefix, whatever the spelling: it is
+//! denied if any server may read it so ([`path`]).
 //! Facts: RFC 9110 §7.2 (`Host`), §9.3.6 and §9.3.8 (CONNECT, TRACE), §10.1.1; RFC 9112 §3.2, §6.1.
 
 use std::borrow::Cow;
@@ -247,24 +248,28 @@ fn admit_path(head: &Parts, listen: &Listen) -> Result<String, Fault> {
     if !listen.calls.serve_method(&head.method) {
         return Err(Fault::MethodLimited);
     }
-    if !listen.calls.serve_path(&normal) {
-        return Err(Fault::PathLimited);
-    }
-    if let Plane::Management(name) = endpoints::plane(&head.method, &normal)
-        && !listen.allow.iter().any(|allowed| allowed == name)
-    {
-        return Err(Fault::Management(name));
-    }
+    open(&head.method, &normal, listen)?;
     if let Cow::Owned(normal) = &normal
-        && !same_rules(&head.method, raw, normal)
+        && !(same_row(&head.method, raw, normal) && path::readings(raw).iter().all(|read| open(&head.method, read, listen).is_ok()))
     {
         return Err(Fault::PathAmbiguous);
     }
     Ok(normal.into_owned())
 }
 
-/// Whether the path as it is written meets the rules of its normal form.
-fn same_rules(method: &Method, raw: &str, normal: &str) -> bool {
+/// Whether this listener serves the path, in lower case.
+fn open(method: &Method, path: &str, listen: &Listen) -> Result<(), Fault> {
+    if !listen.calls.serve_path(path) {
+        return Err(Fault::PathLimited);
+    }
+    match endpoints::plane(method, path) {
+        Plane::Management(name) if !listen.allow.iter().any(|allowed| allowed == name) => Err(Fault::Management(name)),
+        Plane::Management(_) | Plane::Data => Ok(()),
+    }
+}
+
+/// Whether the path as it is written meets the row of its normal form.
+fn same_row(method: &Method, raw: &str, normal: &str) -> bool {
     let (as_written, resolved) = (endpoints::lookup(None, method, raw), endpoints::lookup(None, method, normal));
     std::ptr::eq(as_written.endpoint, resolved.endpoint) && as_written.plane == resolved.plane
 }

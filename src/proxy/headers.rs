@@ -3,7 +3,12 @@
 //! This comes before injection, never after: a caller may name `Authorization` in `Connection`.
 //! Facts: RFC 9110 §7.6.1 (hop-by-hop), §10.1.1 (`Expect`); RFC 9113 §8.2.2 (HTTP/2 has none of them).
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+
+/// On every answer that is ours: the code of the fault.
+pub const MARK: HeaderName = HeaderName::from_static("x-sidecar-error");
+/// On a passed-on refusal: why no other credential could help.
+pub const REFUSED: HeaderName = HeaderName::from_static("x-sidecar-refused");
 
 /// Meant for one connection only. `Proxy-Authorization` and its kin speak to us, never to the provider.
 fn is_hop_by_hop(name: &str) -> bool {
@@ -56,10 +61,11 @@ pub fn to_upstream(headers: &mut HeaderMap) {
     drop_where(headers, |name| is_hop_by_hop(name) || is_not_upstream(name));
 }
 
-/// Makes an answer's headers fit for the caller. `Alt-Svc` would lead a caller around us.
+/// Makes an answer's headers fit for the caller. `Alt-Svc` would lead a caller around us, and what marks answers of ours
+/// ([`MARK`], [`REFUSED`]) says nothing true on one of somebody else.
 pub fn to_caller(headers: &mut HeaderMap) {
     drop_named(headers);
-    drop_where(headers, |name| is_hop_by_hop(name) || name == "alt-svc");
+    drop_where(headers, |name| is_hop_by_hop(name) || name == "alt-svc" || name == MARK || name == REFUSED);
 }
 
 /// One pass over the few headers that are there, instead of a look-up for each one that might be.
@@ -89,13 +95,24 @@ fn named(headers: &HeaderMap) -> Vec<HeaderName> {
 /// Cuts what the caller accepts down to the encodings that an answer can be judged in. `gzip` goes if `judged` says
 /// that every answer of the row is read.
 pub fn accept_encoding(headers: &mut HeaderMap, judged: JudgedAnswers) {
-    let Some(value) = headers.get(http::header::ACCEPT_ENCODING) else { return };
-    let gzip = value.to_str().is_ok_and(|text| text.split(',').any(|coding| coding.trim().split(';').next() == Some("gzip")));
+    if !headers.contains_key(ACCEPT_ENCODING) {
+        return;
+    }
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let gzip = values.flat_map(|value| value.split(',')).any(takes_gzip);
     let kept = match (judged, gzip) {
         (JudgedAnswers::Refusals, true) => HeaderValue::from_static("gzip, identity"),
         (JudgedAnswers::Refusals, false) | (JudgedAnswers::All, true | false) => HeaderValue::from_static("identity"),
     };
-    headers.insert(http::header::ACCEPT_ENCODING, kept);
+    headers.insert(ACCEPT_ENCODING, kept);
+}
+
+/// Whether an element takes gzip: one of weight 0 says that it must not come (RFC 9110 §12.4.2).
+fn takes_gzip(element: &str) -> bool {
+    let mut parts = element.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
+    let weight = parts.find_map(|parameter| parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q")));
+    named && weight.is_none_or(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0))
 }
 
 /// Which answers of a row are read to be judged.
@@ -134,15 +151,42 @@ mod tests {
     }
 
     #[test]
+    fn what_marks_answers_of_ours_is_taken_off_those_of_others() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-sidecar-error", "x-sidecar-refused", "alt-svc", "x-request-id"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("spoofed"));
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("again"));
+        }
+        to_caller(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-request-id"]);
+    }
+
+    #[test]
     fn encodings_that_cannot_be_judged_are_not_asked_for() {
         let check = |asked: &'static str, judged, expected: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(asked));
+            for line in asked.split('|') {
+                headers.append(ACCEPT_ENCODING, HeaderValue::from_static(line));
+            }
             accept_encoding(&mut headers, judged);
-            assert_eq!(headers[http::header::ACCEPT_ENCODING], expected);
+            assert_eq!(headers[ACCEPT_ENCODING], expected, "{asked}");
+            assert_eq!(headers.len(), 1);
         };
         check("br, gzip;q=0.5, zstd", JudgedAnswers::Refusals, "gzip, identity");
         check("br", JudgedAnswers::Refusals, "identity");
         check("gzip", JudgedAnswers::All, "identity");
+        check("br|GZIP ; Q=1", JudgedAnswers::Refusals, "gzip, identity");
+    }
+
+    #[test]
+    fn an_encoding_that_the_caller_excludes_is_not_asked_for() {
+        for asked in ["gzip;q=0, identity", "gzip; q=0.000", "GZIP ;Q = 0", "br, gzip;q=x", "identity|gzip;q=0"] {
+            let mut headers = HeaderMap::new();
+            for line in asked.split('|') {
+                headers.append(ACCEPT_ENCODING, HeaderValue::from_static(line));
+            }
+            accept_encoding(&mut headers, JudgedAnswers::Refusals);
+            assert_eq!(headers[ACCEPT_ENCODING], "identity", "{asked}");
+        }
     }
 }

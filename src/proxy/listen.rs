@@ -9,6 +9,7 @@
 //! | `connection` | one connection, from its first byte to its end: TLS, HTTP/1.1 |
 //! | `streams` | HTTP/2 on a connection |
 //! | `tunnel` | what a `CONNECT` opens |
+//! | `own` | the addresses of this machine |
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ use crate::tokens::{TokenError, Tokens};
 use crate::work::work;
 
 mod connection;
+mod own;
 mod streams;
 mod tunnel;
 

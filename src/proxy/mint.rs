@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
+use super::whose;
 use crate::config::{Listen, Mint};
 use crate::credentials::{Application, Snapshot};
 
@@ -59,21 +60,14 @@ pub fn order(body: &[u8], mint: &Mint) -> Result<Order, Fault> {
 /// The application whose key signs. The listener's is a limit, and the only one held needs no name.
 pub fn application(order: &Order, listen: &Listen, snapshot: &Snapshot) -> Result<Arc<Application>, Fault> {
     let limit = listen.application.as_ref().map(crate::secret::ApplicationId::as_str);
-    let within = |application: &&Arc<Application>| listen.account.as_ref().is_none_or(|account| *account == application.account);
+    let within = |application: &Application| listen.account.as_ref().is_none_or(|account| *account == application.account);
     let id = match (order.application.as_deref(), limit) {
         (Some(named), Some(limit)) if named != limit => return Err(Fault::ApplicationLimited),
         (Some(id), Some(_) | None) | (None, Some(id)) => id,
-        (None, None) => {
-            let mut held = snapshot.applications.iter().filter(within);
-            return match (held.next(), held.next()) {
-                (Some(only), None) => Ok(Arc::clone(only)),
-                (Some(_), Some(_)) => Err(Fault::WhichApplication),
-                (None, _) => Err(Fault::NoApplication),
-            };
-        }
+        (None, None) => return whose::only_one(snapshot, within),
     };
     let application = snapshot.application(id).ok_or(Fault::ApplicationUnknown)?;
-    if within(&application) { Ok(Arc::clone(application)) } else { Err(Fault::ApplicationLimited) }
+    if within(application) { Ok(Arc::clone(application)) } else { Err(Fault::ApplicationLimited) }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::answer;
 use super::caller::Caller;
 use super::fault::Fault;
+use super::headers;
 use crate::clock;
 use timer::{Timer, WriteStall};
 use wire::Wire;
@@ -177,7 +178,7 @@ pub(super) fn bare(fault: &Fault) -> Bytes {
     Bytes::from(format!(
         "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\n{challenge}{}: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         told.status,
-        answer::MARK,
+        headers::MARK,
         told.code,
         body.len()
     ))

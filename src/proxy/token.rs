@@ -9,12 +9,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::Uri;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
-use zeroize::Zeroizing;
 
 use super::entrance::{Via, Vouched};
 use super::fault::Fault;
+use crate::inject::authorization::{self, Authorization};
 use crate::inject::strip::Claims;
+use crate::inject::{self, form};
 use crate::secret::AccessToken;
 
 /// The header of its own.
@@ -81,16 +83,21 @@ pub fn take_off(headers: &mut HeaderMap, tokens: &[AccessToken]) {
     }
 }
 
+/// The same for parameters of the query: on rows that pass a caller's own credential, no parameter is taken off otherwise.
+pub fn take_off_query(target: &mut Uri, tokens: &[AccessToken]) {
+    if let Some(rest) = target.query().and_then(|query| form::without(query.as_bytes(), |value| known(value.as_bytes(), tokens))) {
+        *target = inject::target(target.path(), std::str::from_utf8(&rest).ok());
+    }
+}
+
 /// A value that presents no token, or the key alone of one that does; none of a bearer, which has no key.
 fn without_token(value: &HeaderValue, tokens: &[AccessToken]) -> Option<HeaderValue> {
     if !presents(value, tokens) {
         return Some(value.clone());
     }
-    let (scheme, pair) = value.to_str().ok()?.trim().split_once(' ')?;
-    let pair = STANDARD.decode(pair.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic")).map(Zeroizing::new)?;
-    let at = pair.iter().position(|byte| *byte == b':')?;
-    let user = pair.get(..at).filter(|user| !user.is_empty() && !known(user, tokens))?;
-    HeaderValue::from_str(&format!("Basic {}", STANDARD.encode([user, b":"].concat()))).ok()
+    let Authorization::Basic { user, .. } = authorization::read(value) else { return None };
+    let user = Some(user).filter(|user| !user.is_empty() && !known(user.as_bytes(), tokens))?;
+    HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{user}:")))).ok()
 }
 
 /// Settles it once everything that may hold a token was looked at.
@@ -108,18 +115,11 @@ pub fn settle(presence: Presence, claims: &Claims, tokens: &[AccessToken]) -> Re
 /// Whether a value of `Authorization` or its kin presents a token: as a bearer or as the password of Basic. A user
 /// name alone counts as well: `http://TOKEN@localhost:8788` is how some write a proxy with a token.
 fn presents(value: &HeaderValue, tokens: &[AccessToken]) -> bool {
-    let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.trim().split_once(' ')) else { return false };
-    let rest = rest.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return known(rest.as_bytes(), tokens);
+    match authorization::read(value) {
+        Authorization::Bearer(token) => known(token.as_bytes(), tokens),
+        Authorization::Basic { user, password } => known(if password.is_empty() { user.as_bytes() } else { password.as_bytes() }, tokens),
+        Authorization::BrokenBasic | Authorization::Other => false,
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return false;
-    }
-    let Ok(pair) = STANDARD.decode(rest).map(Zeroizing::new) else { return false };
-    let mut parts = pair.splitn(2, |byte| *byte == b':');
-    let (user, password) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    known(if password.is_empty() { user } else { password }, tokens)
 }
 
 fn known(presented: &[u8], tokens: &[AccessToken]) -> bool {
@@ -128,6 +128,8 @@ fn known(presented: &[u8], tokens: &[AccessToken]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
 
     fn tokens() -> Vec<AccessToken> {
@@ -183,7 +185,8 @@ mod tests {
         let mut own = head(&[("authorization", "Bearer of-the-caller".to_owned())]);
         take_off(&mut own, &tokens());
         assert!(own.contains_key(AUTHORIZATION));
-        for token in ["Bearer the-new-token-1234".to_owned(), basic("the-old-token-1234:"), basic(":the-old-token-1234")] {
+        let unpadded = basic(":the-old-token-1234").trim_end_matches('=').replace(' ', "\t");
+        for token in ["Bearer the-new-token-1234".to_owned(), basic("the-old-token-1234:"), basic(":the-old-token-1234"), unpadded] {
             let mut token = head(&[("authorization", token)]);
             take_off(&mut token, &tokens());
             assert!(!token.contains_key(AUTHORIZATION));
@@ -191,5 +194,19 @@ mod tests {
         let mut key = head(&[("authorization", basic("abcd1234:the-old-token-1234"))]);
         take_off(&mut key, &tokens());
         assert_eq!(key[AUTHORIZATION], basic("abcd1234:"));
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_taken_off_whatever_its_name_and_the_rest_stays() {
+        for (query, left) in [
+            ("/camara/x?a=%20b&api_secret=the-old-token-1234&&c", "/camara/x?a=%20b&&c"),
+            ("/camara/x?token=the%2Dnew%2Dtoken%2D1234", "/camara/x"),
+            ("/camara/x?api_secret=of-the-caller&", "/camara/x?api_secret=of-the-caller&"),
+            ("/camara/x?", "/camara/x?"),
+        ] {
+            let mut target: Uri = query.parse().unwrap();
+            take_off_query(&mut target, &tokens());
+            assert_eq!(target.to_string(), left);
+        }
     }
 }

@@ -2,7 +2,8 @@
 //! Pure.
 //!
 //! The account is the one that the caller names, else the default; the application the one that its token names, else
-//! the account's only one. A listener's account and application are limits: another one there is refused.
+//! the account's only one. A listener's account and application are limits: another one there is refused, and so is
+//! another account than that of its application.
 
 use std::sync::Arc;
 
@@ -72,32 +73,44 @@ pub struct Whose {
 }
 
 /// Decides both. A token goes where the endpoint takes nothing else, or where the caller sent one and there is an
-/// application to sign it; everywhere else what the account has.
+/// application to sign it; everywhere else what the account has, which can do everything: not in place of a token that
+/// was limited.
 pub fn whose(claims: &Claims, endpoint: &Endpoint, listen: &Listen, snapshot: &Snapshot) -> Result<Whose, Fault> {
     if snapshot.accounts.is_empty() {
         return Err(Fault::NoCredentials);
     }
-    let named = named(claims, listen)?;
+    let named = named(claims, limit(listen, snapshot)?)?;
     let takes_token = endpoint.schemes.contains(&Scheme::Jwt);
     let takes_else = endpoint.schemes.iter().any(|scheme| *scheme != Scheme::Jwt);
     let wants_token = takes_token && (!takes_else || any_application(claims, named, listen, snapshot));
     if wants_token {
         return token(claims, named, endpoint, listen, snapshot);
     }
+    if claims.bearer.is_limited() {
+        return Err(Fault::TokenLimited);
+    }
     let account = account(named, snapshot)?;
     let wanted = of_account(&account, endpoint, claims.carried)?;
     Ok(Whose { account, wanted })
 }
 
+/// The account that a listener is limited to: its own, else that of its application.
+pub fn limit<'a>(listen: &'a Listen, snapshot: &'a Snapshot) -> Result<Option<&'a ApiKey>, Fault> {
+    match (&listen.account, &listen.application) {
+        (Some(account), _) => Ok(Some(account)),
+        (None, Some(id)) => snapshot.application(id.as_str()).map(|held| Some(&held.account)).ok_or(Fault::ApplicationUnknown),
+        (None, None) => Ok(None),
+    }
+}
+
 /// The key that the request names, or that the listener is limited to.
-fn named<'a>(claims: &'a Claims, listen: &'a Listen) -> Result<Option<&'a str>, Fault> {
+fn named<'a>(claims: &'a Claims, limit: Option<&'a ApiKey>) -> Result<Option<&'a str>, Fault> {
     let mut keys = claims.keys.iter().filter(|key| !key.is_empty());
     let first = keys.next();
     if keys.any(|other| Some(other) != first) {
         return Err(Fault::KeysDiffer);
     }
-    let limit = listen.account.as_ref().map(ApiKey::as_str);
-    match (first.map(String::as_str), limit) {
+    match (first.map(String::as_str), limit.map(ApiKey::as_str)) {
         (Some(named), Some(limit)) if named != limit => Err(Fault::KeyLimited),
         (Some(key), Some(_) | None) | (None, Some(key)) => Ok(Some(key)),
         (None, None) => Ok(None),
@@ -185,18 +198,17 @@ fn application(
         (None, Some(limit)) => limit.as_str(),
         (None, None) => {
             let account = account(named, snapshot)?;
-            return only_one(&account, snapshot);
+            return only_one(snapshot, |application| application.account == account.key);
         }
     };
     snapshot.application(id).cloned().ok_or(Fault::ApplicationUnknown)
 }
 
-/// The account's only application. One that left the file does not make two of it.
-fn only_one(account: &Account, snapshot: &Snapshot) -> Result<Arc<Application>, Fault> {
-    let of_account: Vec<&Arc<Application>> =
-        snapshot.applications.iter().filter(|application| application.account == account.key).collect();
-    let listed: Vec<&Arc<Application>> = of_account.iter().copied().filter(|application| application.place == Membership::Listed).collect();
-    match (listed.as_slice(), of_account.as_slice()) {
+/// The only application among those that may be used. One that left the file does not make two of it.
+pub fn only_one(snapshot: &Snapshot, may_be_used: impl Fn(&Application) -> bool) -> Result<Arc<Application>, Fault> {
+    let among: Vec<&Arc<Application>> = snapshot.applications.iter().filter(|application| may_be_used(application)).collect();
+    let listed: Vec<&Arc<Application>> = among.iter().copied().filter(|application| application.place == Membership::Listed).collect();
+    match (listed.as_slice(), among.as_slice()) {
         ([only], _) | ([], [only]) => Ok(Arc::clone(only)),
         ([], []) => Err(Fault::NoApplication),
         _several => Err(Fault::WhichApplication),

@@ -160,7 +160,7 @@ impl Provider {
 
 fn failed(error: &SendError) -> Trouble {
     match error {
-        SendError::NotProcessed(_) => Trouble::NotSent(error.code()),
+        SendError::NotProcessed(_) | SendError::Refused(_) | SendError::NoStream => Trouble::NotSent(error.code()),
         SendError::ClosedBeforeAnswer(_) | SendError::Timeout | SendError::Failed(_) => Trouble::Unclear(error.code()),
     }
 }

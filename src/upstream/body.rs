@@ -6,7 +6,7 @@
 //! was written to is not used again.
 //!
 //! Memory for a body whose length the caller tells is taken before its first byte, so that what is told to be there for
-//! a second attempt is there.
+//! a second attempt is there (`memory`).
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 
 mod memory;
 
-pub use memory::{MemoryFull, ReplayMemory, Share};
+pub use memory::{MemoryFull, ReplayMemory, SMALL, Share};
 
 /// The body of an outgoing request.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ struct State {
     /// The copy, while it is kept.
     kept: Option<VecDeque<Frame<Bytes>>>,
     kept_bytes: usize,
-    /// What was taken from the shared memory for the copy, used or not.
-    reserved: usize,
+    /// What the copy takes of the shared memory.
+    share: Share,
     progress: Progress,
     /// The first piece, when it was taken before there was a reader and is not kept.
     first: Option<Frame<Bytes>>,
@@ -102,43 +102,36 @@ struct Shared {
     state: Mutex<State>,
     limit: usize,
     idle: Duration,
-    memory: Arc<ReplayMemory>,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let bytes = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).reserved;
-        self.memory.give(bytes);
-    }
 }
 
 impl Tee {
     /// Keeps at most `limit` bytes of `incoming`, taken from `memory`; a silence of `idle` ends the body.
-    pub fn new(incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Self {
+    pub fn new(incoming: Incoming, limit: usize, idle: Duration, memory: &Arc<ReplayMemory>) -> Self {
         let length = http_body::Body::size_hint(&incoming).exact();
         Self::of_length(incoming, length, limit, idle, memory)
     }
 
-    fn of_length(incoming: Incoming, length: Option<u64>, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Self {
+    fn of_length(incoming: Incoming, length: Option<u64>, limit: usize, idle: Duration, memory: &Arc<ReplayMemory>) -> Self {
         let told = length.unwrap_or_else(|| http_body::Body::size_hint(&incoming).lower());
-        let reserved = usize::try_from(told).ok().filter(|told| *told <= limit && memory.take(*told));
+        let mut share = memory.share();
+        let is_kept = usize::try_from(told).is_ok_and(|told| told <= limit && share.take_in_advance(told).is_ok());
         let state = State {
             incoming,
             source: Source::Open,
-            kept: reserved.map(|_| VecDeque::new()),
+            kept: is_kept.then(VecDeque::new),
             kept_bytes: 0,
-            reserved: reserved.unwrap_or(0),
+            share,
             progress: Progress::Untouched,
             first: None,
             length,
             current: 0,
             waiting: None,
         };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), limit, idle, memory }) }
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), limit, idle }) }
     }
 
     /// A body that had come to this end before anybody could read it.
-    fn ended(incoming: Incoming, source: Source, memory: Arc<ReplayMemory>) -> Self {
+    fn ended(incoming: Incoming, source: Source, memory: &Arc<ReplayMemory>) -> Self {
         let tee = Self::of_length(incoming, None, 0, Duration::ZERO, memory);
         tee.lock().source = source;
         tee
@@ -201,14 +194,12 @@ impl Shared {
         };
         let size = frame.data_ref().map_or(0, Bytes::len);
         let needed = state.kept_bytes + size;
-        let missing = needed.saturating_sub(state.reserved);
-        if needed <= self.limit && self.memory.take(missing) {
-            state.reserved += missing;
+        if needed <= self.limit && state.share.grow_to(needed).is_ok() {
             state.kept_bytes = needed;
             kept.push_back(copy);
         } else {
             state.kept = None;
-            self.memory.give(std::mem::take(&mut state.reserved));
+            state.share.give_back();
         }
     }
 }
@@ -222,12 +213,8 @@ pub enum Arrived {
     Partly(Tee),
 }
 
-/// A body up to this size, in bytes, is kept beside no copy and counts for no memory: it lies in the buffer that its head
-/// was read into anyway.
-pub const SMALL: usize = 8 * 1024;
-
 /// Looks once at what has come of a body, without waiting: a small one needs no copy beside the stream.
-pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memory: Arc<ReplayMemory>) -> Arrived {
+pub async fn arrived(mut incoming: Incoming, limit: usize, idle: Duration, memory: &Arc<ReplayMemory>) -> Arrived {
     let length = http_body::Body::size_hint(&incoming).exact();
     let look = std::future::poll_fn(|cx| Poll::Ready(http_body::Body::poll_frame(Pin::new(&mut incoming), cx)));
     let frame = match look.await {

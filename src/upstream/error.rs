@@ -1,7 +1,7 @@
 //! Why there is no connection, or no answer: by what may be done next, with a stable code and words with a remedy.
 //!
 //! A [`ConnectError`] always means that nothing of the request was written. A [`SendError`] says what is known of
-//! the peer: only [`SendError::NotProcessed`] allows a request of any kind to be sent once more.
+//! the peer: only [`SendError::NotProcessed`] and [`SendError::Refused`] allow a request of any kind to be sent once more.
 
 use std::io;
 use std::path::PathBuf;
@@ -202,12 +202,18 @@ impl TlsReason {
     }
 }
 
-/// Why there is no answer to a request that was begun.
+/// Why there is no answer to a request that was given to a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The peer provably processed nothing: no byte was written, or it refused the stream, or it said goodbye below it.
+    /// The peer provably processed nothing: no byte was written, or it said goodbye below the stream.
     #[error("the peer processed nothing")]
     NotProcessed(#[source] Source),
+    /// The peer refused the stream and processed nothing. The connection is still good, and may have room in a moment.
+    #[error("the peer refused the stream")]
+    Refused(#[source] Source),
+    /// No stream was free in the time of `timeouts.answer_head`: nothing was written.
+    #[error("no stream was free in time")]
+    NoStream,
     /// A reused connection closed before the first byte of an answer.
     #[error("a reused connection closed before an answer")]
     ClosedBeforeAnswer(#[source] Source),
@@ -228,7 +234,8 @@ impl SendError {
     /// Stable, for logs, metrics and answers.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotProcessed(_) => "not_processed",
+            Self::NotProcessed(_) | Self::Refused(_) => "not_processed",
+            Self::NoStream => "no_stream",
             Self::ClosedBeforeAnswer(_) => "closed_before_answer",
             Self::Timeout => "answer_timeout",
             Self::Failed(source) => failed_code(source.as_ref()),
@@ -239,7 +246,7 @@ impl SendError {
     pub fn body(&self) -> Option<&BodyError> {
         match self {
             Self::Failed(source) => find(source.as_ref()),
-            Self::NotProcessed(_) | Self::ClosedBeforeAnswer(_) | Self::Timeout => None,
+            Self::NotProcessed(_) | Self::Refused(_) | Self::NoStream | Self::ClosedBeforeAnswer(_) | Self::Timeout => None,
         }
     }
 }

@@ -15,19 +15,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Method, Response};
 use http_body::Body as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::Reuse;
 use super::body::Body;
 use super::connect::Protocol;
 use super::error::{ConnectError, SendError};
 use super::figures::Counters;
+use super::places::{Place, Places, UNTOLD};
 use super::pool::Shared;
 use super::received::Received;
 use super::wire::Wire;
@@ -41,18 +43,17 @@ mod gathered;
 mod task;
 
 /// What a stream may have under way towards us, in bytes: a recording in one go, without a slow caller holding much.
-const STREAM_WINDOW: u32 = 512 << 10;
-/// What all streams together may have under way: many slow callers must not stop the others.
-const CONNECTION_WINDOW: u32 = 16 << 20;
+const STREAM_WINDOW: u32 = 256 << 10;
+/// How many streams are used at a time, whatever the peer allows. A peer that allows more is given more connections.
+const MOST_STREAMS: u32 = 256;
+/// What all streams together may have under way: as much as each of them may, so that callers who do not read their
+/// answers never stop the others. A window is a promise and takes no memory. What it can come to is [`STREAM_WINDOW`] for
+/// each answer that its caller does not read, until the idle time cuts it off.
+const CONNECTION_WINDOW: u32 = MOST_STREAMS * STREAM_WINDOW;
 /// What a stream may have waiting to be sent, in bytes.
 const SEND_BUFFER: usize = 256 << 10;
 /// The largest head of an answer, in bytes.
 const HEAD: u32 = 64 << 10;
-/// How many streams may be opened before the peer has said how many it allows (RFC 9113 §6.5.2 recommends no less
-/// than 100 to the peer).
-const STREAMS: usize = 100;
-/// What a peer that allows any number of streams gets.
-const MOST_STREAMS: usize = 1 << 20;
 
 /// A connection that carries many requests at a time.
 #[derive(Debug, Clone)]
@@ -64,36 +65,20 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct State {
     streams: AtomicUsize,
-    limit: AtomicUsize,
     served: AtomicU64,
-    /// As many as streams may be begun. Those who wait for one are served in their order, and let go when the connection
-    /// ends.
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     /// We closed the connection, since the peer did not answer a ping.
     given_up: AtomicBool,
 }
 
 impl State {
     fn new() -> Arc<Self> {
-        Arc::new(Self {
-            streams: AtomicUsize::new(0),
-            limit: AtomicUsize::new(STREAMS),
-            served: AtomicU64::new(0),
-            places: Arc::new(Semaphore::new(STREAMS)),
-            given_up: AtomicBool::new(false),
-        })
+        Arc::new(Self { streams: AtomicUsize::new(0), served: AtomicU64::new(0), places: Places::new(), given_up: AtomicBool::new(false) })
     }
 
-    /// Called by the connection's task alone. Places in use cannot be withdrawn yet; the next call goes on with it.
-    fn allow(&self, wanted: usize) {
-        let (wanted, limit) = (wanted.min(MOST_STREAMS), self.limit.load(Ordering::Acquire));
-        if wanted > limit {
-            self.places.add_permits(wanted - limit);
-            self.limit.store(wanted, Ordering::Release);
-        } else if wanted < limit {
-            let withdrawn = self.places.forget_permits(limit - wanted);
-            self.limit.store(limit - withdrawn, Ordering::Release);
-        }
+    /// The peer allows so many streams.
+    fn allow(&self, streams: usize) {
+        self.places.allow(streams.min(usize::try_from(MOST_STREAMS).unwrap_or(usize::MAX)));
     }
 }
 
@@ -118,7 +103,7 @@ impl Shared for Link {
     }
 
     fn limit(&self) -> usize {
-        self.state.limit.load(Ordering::Acquire)
+        self.state.places.limit()
     }
 
     fn served(&self) -> u64 {
@@ -131,7 +116,7 @@ pub(super) async fn begin(wire: Wire, counters: &Arc<Counters>) -> Result<Link, 
     let traffic = wire.traffic();
     let handshake = Builder::new()
         .enable_push(false)
-        .initial_max_send_streams(STREAMS)
+        .initial_max_send_streams(UNTOLD)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
@@ -158,36 +143,44 @@ impl Link {
         (Stream(Arc::clone(&self.state)), reuse)
     }
 
-    /// Sends a request with scheme and authority and waits for the head of its answer.
+    /// Sends a request with scheme and authority and waits for the head of its answer, for so long at most; as long at
+    /// most for a stream, while nothing is begun.
     ///
     /// The request is handed over before the future is made, so that the future stays small.
     pub(super) fn send(
         self,
         request: http::Request<Body>,
         reuse: Reuse,
+        patience: Duration,
     ) -> impl Future<Output = Result<Response<Received>, SendError>> + Send + use<> {
         let state = Arc::clone(&self.state);
-        let turn = match Arc::clone(&state.places).try_acquire_owned() {
-            Ok(place) => self.hand_over(request, place).map(Turn::Begun),
-            Err(_used_up) => Ok(Turn::Waits(Box::pin(self.wait(request)))),
+        let turn = match state.places.try_take() {
+            Some(place) => self.hand_over(request, place).map(Turn::Begun),
+            None => Ok(Turn::Waits(Box::pin(self.wait(request, patience)))),
         };
         async move {
             let exchange = match turn? {
                 Turn::Begun(exchange) => exchange,
                 Turn::Waits(turn) => turn.await?,
             };
-            exchange.await.map_err(|broken| judge(broken, reuse, &state))
+            match timeout(patience, exchange).await {
+                Ok(answer) => answer.map_err(|broken| judge(broken, reuse, &state)),
+                Err(_elapsed) => Err(SendError::Timeout),
+            }
         }
     }
 
     /// Waits for a stream. The connection may end before.
-    async fn wait(self, request: http::Request<Body>) -> Result<Exchange, SendError> {
-        let place = Arc::clone(&self.state.places).acquire_owned().await;
-        self.hand_over(request, place.map_err(|closed| SendError::NotProcessed(Box::new(closed)))?)
+    async fn wait(self, request: http::Request<Body>, patience: Duration) -> Result<Exchange, SendError> {
+        match timeout(patience, self.state.places.take()).await {
+            Ok(Ok(place)) => self.hand_over(request, place),
+            Ok(Err(closed)) => Err(SendError::NotProcessed(Box::new(closed))),
+            Err(_elapsed) => Err(SendError::NoStream),
+        }
     }
 
     /// Gives a request to h2, and the body with it if it is there. What h2 does not take was not begun.
-    fn hand_over(mut self, request: http::Request<Body>, place: OwnedSemaphorePermit) -> Result<Exchange, SendError> {
+    fn hand_over(mut self, request: http::Request<Body>, place: Place) -> Result<Exchange, SendError> {
         let (mut head, body) = request.into_parts();
         tell_length(&mut head, &body);
         let sent = self.sender.send_request(http::Request::from_parts(head, ()), body.is_end_stream());
@@ -207,8 +200,10 @@ fn tell_length(head: &mut http::request::Parts, body: &Body) {
 /// What an error proves about the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
-    /// It refused the stream, or said goodbye below it.
+    /// It said goodbye below the stream.
     NotProcessed,
+    /// It refused the stream.
+    Refused,
     /// The connection broke before an answer.
     Closed,
     /// Nothing.
@@ -222,15 +217,17 @@ fn judge(broken: Broken, reuse: Reuse, state: &State) -> SendError {
     };
     match (proof(&error, state.given_up.load(Ordering::Acquire)), reuse) {
         (Proof::NotProcessed, _) => SendError::NotProcessed(Box::new(error)),
+        (Proof::Refused, _) => SendError::Refused(Box::new(error)),
         (Proof::Closed, Reuse::Reused) => SendError::ClosedBeforeAnswer(Box::new(error)),
         (Proof::Closed, Reuse::Fresh) | (Proof::Nothing, _) => SendError::Failed(Box::new(error)),
     }
 }
 
 fn proof(error: &h2::Error, given_up: bool) -> Proof {
-    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    if error.is_remote() && (error.is_go_away() || refused) {
+    if error.is_remote() && error.is_go_away() {
         Proof::NotProcessed
+    } else if error.is_remote() && error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        Proof::Refused
     } else if error.is_io() && !given_up {
         Proof::Closed
     } else {

@@ -27,13 +27,16 @@ pub enum JoinError {
 
 impl Upstream {
     /// A socket to a name or address and port. An egress proxy resolves names by itself; it is not ours to say where
-    /// they lead from there.
+    /// they lead from there, but an address leads to itself.
     pub async fn join(
         &self,
         host: &str,
         port: u16,
         may_be: &(dyn Fn(IpAddr) -> bool + Sync),
     ) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, JoinError> {
+        if host.parse().is_ok_and(|address| !may_be(address)) {
+            return Err(JoinError::Forbidden);
+        }
         let origin = Origin { transport: Transport::Tls, host: host.to_owned(), port };
         let dialer = &self.dialer;
         let joining = async {

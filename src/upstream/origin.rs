@@ -277,7 +277,8 @@ impl Origin {
 
     /// Sends over a connection of HTTP/1.1, which rests as soon as the head of the answer is there.
     pub(super) async fn send_single(self: Arc<Self>, mut link: http1::Link, outgoing: Outgoing) -> Result<Response<Received>, SendError> {
-        let response = self.limited(link.send(self.origin_form(outgoing))).await?;
+        let sent = tokio::time::timeout(self.answer_head, link.send(self.origin_form(outgoing))).await;
+        let response = unswitched(sent.unwrap_or(Err(SendError::Timeout))?)?;
         let limit = pool::rest_limit(keep_alive(response.headers()));
         let mut state = self.lock();
         state.pool.rest(Resting { opened: link.opened, link, since: clock::now(), limit });
@@ -294,17 +295,8 @@ impl Origin {
         reuse: Reuse,
         outgoing: Outgoing,
     ) -> impl Future<Output = Result<Response<Received>, SendError>> + Send {
-        let sent = self.absolute_form(outgoing).map(|request| link.send(request, reuse));
-        async move { self.limited(sent?).await }
-    }
-
-    /// Within the time for the head of an answer, and refusing what no answer may be.
-    async fn limited(&self, answer: impl Future<Output = Result<Response<Received>, SendError>>) -> Result<Response<Received>, SendError> {
-        let response = tokio::time::timeout(self.answer_head, answer).await.unwrap_or(Err(SendError::Timeout))?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(SendError::Failed(Box::new(UnsolicitedUpgrade)));
-        }
-        Ok(response)
+        let sent = self.absolute_form(outgoing).map(|request| link.send(request, reuse, self.answer_head));
+        async move { unswitched(sent?.await?) }
     }
 
     /// A replaced origin is told which Vonage host is meant, so `Host` is the Vonage name whatever the socket leads to.
@@ -325,6 +317,14 @@ impl Origin {
         head.version = Version::HTTP_2;
         head.headers.remove(HOST);
         Ok(Request::from_parts(head, body))
+    }
+}
+
+/// Refuses what no answer may be.
+fn unswitched(response: Response<Received>) -> Result<Response<Received>, SendError> {
+    match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Err(SendError::Failed(Box::new(UnsolicitedUpgrade))),
+        _ => Ok(response),
     }
 }
 

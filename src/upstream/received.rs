@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 use http::Response;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::Source;
+use super::places::Place;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct Stream {
     left: Option<u64>,
     part: Part,
     /// Its place among the streams of the connection.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Received {
     }
 
     /// An answer of HTTP/2, which holds its place among the streams of the connection.
-    pub(super) fn of_stream(answer: Response<RecvStream>, place: Option<OwnedSemaphorePermit>) -> Response<Self> {
+    pub(super) fn of_stream(answer: Response<RecvStream>, place: Option<Place>) -> Response<Self> {
         let length = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let left = length.and_then(|length| length.parse().ok());
         answer.map(|body| Self(Kind::Http2(Stream { body, left, part: Part::Data, _place: place })))
@@ -86,13 +86,11 @@ impl Stream {
         Poll::Ready(None)
     }
 
-    /// A peer that has answered may end the stream so that no more of the request is sent (RFC 9113 §8.1), and h2 does not
-    /// tell that apart from a stream that breaks off.
+    /// An answer that has come to the length it told is whole, however its stream ends. Without a length only the end of
+    /// the stream says so, and h2 remembers one that came before a reset: the reset is no error then (RFC 9113 §8.1; h2
+    /// 0.4.20, `State::recv_reset`).
     fn is_complete_at(&self, error: &h2::Error) -> bool {
-        match self.left {
-            Some(left) => error.is_reset() && left == 0,
-            None => error.is_reset() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR),
-        }
+        error.is_reset() && self.left == Some(0)
     }
 }
 

@@ -7,3 +7,4 @@ mod origins;
 mod peer;
 mod streams;
 mod tls;
+mod windows;

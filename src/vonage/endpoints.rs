@@ -5,7 +5,7 @@
 //! - the management plane is decided by prefix, whatever row or host ([`plane`]);
 //! - a method that the provider does not document is never repeated.
 //!
-//! Paths come in one normal form: decoded, dot segments and doubled slashes resolved, lower case (the route makes it).
+//! Paths come in one normal form: decoded, without dot segments, doubled slashes resolved, lower case (`proxy::path`).
 //!
 //! Not here: what a refusal looks like (`refusal`), how a credential is put on a request (`inject`). Facts: named in
 //! each row. "`OpenAPI`" are the provider's own description files, "gateway tests" the public suite that asserts what

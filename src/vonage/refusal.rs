@@ -51,8 +51,8 @@ pub enum Verdict {
 pub enum Need {
     /// Nothing: this is the verdict.
     Nothing(Verdict),
-    /// The body, up to [`LONGEST_JUDGED`].
-    Body,
+    /// The body, up to [`LONGEST_JUDGED`]. Without it, this is the verdict.
+    Body(Verdict),
 }
 
 /// How much of the body was read.
@@ -128,7 +128,7 @@ pub fn need(endpoint: &Endpoint, injected: Scheme, method: &Method, status: Stat
     }
     // The answer to HEAD has no body, and one in an encoding that we cannot read might as well have none.
     let readable = *method != Method::HEAD && decode::coding(headers).is_some();
-    let otherwise = |verdict| if readable { Need::Body } else { Need::Nothing(verdict) };
+    let otherwise = |verdict| if readable { Need::Body(verdict) } else { Need::Nothing(verdict) };
     match status.as_u16() {
         401 => otherwise(Verdict::Doubtful),
         403 if may_forbid(endpoint) => otherwise(Verdict::NoEvidence),

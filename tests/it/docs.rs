@@ -14,6 +14,7 @@ use crate::support::sidecar::Setup;
 
 const README: &str = include_str!("../../README.md");
 const FAULT: &str = include_str!("../../src/proxy/fault/table.rs");
+const HEADERS: &str = include_str!("../../src/proxy/headers.rs");
 const UPSTREAM: &str = include_str!("../../src/upstream/error.rs");
 const ADMIN: [&str; 2] = [include_str!("../../src/admin/guard.rs"), include_str!("../../src/admin/serve.rs")];
 const METRICS: &str = include_str!("../../src/metrics.rs");
@@ -113,6 +114,20 @@ fn the_status_of_a_code_is_the_one_in_the_readme() {
         }
     }
     assert!(seen > 25, "{seen}");
+}
+
+/// The names between quotes of the tables that decide, against those between backticks of the section.
+#[test]
+fn the_headers_that_do_not_travel_are_those_of_the_readme() {
+    let tables = without_tests(HEADERS).split("pub fn accept_encoding").next().unwrap();
+    let literals = tables.split('"').skip(1).step_by(2).filter(|text| !text.is_empty());
+    let dropped: BTreeSet<String> = literals.map(str::to_owned).collect();
+    assert!(dropped.len() > 30, "{dropped:?}");
+    let (_, rest) = README.split_once("\n## Headers that do not travel\n").unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let named: BTreeSet<String> = quoted(section).into_iter().map(str::to_ascii_lowercase).collect();
+    let rewritten = ["accept-encoding", "authorization", "content-length", "gzip, identity", "identity"].map(str::to_owned);
+    assert_eq!(named, dropped.into_iter().chain(rewritten).collect());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod bodies;
 mod departures;
 mod heads;
 mod idle;
+mod refused;
 mod secure;
 mod turns;
 

@@ -8,6 +8,8 @@ use vonage_sidecar::config::{self, Address, Place};
 use crate::support::caller::{Caller, PLACEHOLDER, raw, request, status};
 use crate::support::sidecar::{Setup, Sidecar};
 
+mod spellings;
+
 /// Credentials, settings of the account, who pays, keys of applications: all of the management plane.
 const MANAGEMENT: [(&str, &str); 13] = [
     ("GET", "/accounts/abcd1234/secrets"),
@@ -180,7 +182,7 @@ async fn allow_opens_exactly_the_part_that_it_names() {
         }
     }
     assert_eq!((open, sidecar.vonage().seen().len()), (4, 4));
-    assert_eq!(told(&sidecar, &head("GET", "/accounts/abcd1234/secrets/../subaccounts", "localhost")).await.1, "management_plane");
+    assert_eq!(told(&sidecar, &head("GET", "/accounts/abcd1234/secrets/../subaccounts", "localhost")).await.1, "path_ambiguous");
 }
 
 #[tokio::test]

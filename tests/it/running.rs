@@ -13,6 +13,7 @@ use vonage_sidecar::emulator::{AccountSpec, Options, Running};
 use crate::support::caller::{Answer, Caller, PLACEHOLDER, raw, read_on, request, sms, status};
 use crate::support::process::{Home, Process, instead_of_vonage, vonage};
 use crate::support::sidecar::{KEY, PATIENCE, one_account};
+use crate::support::wire::next;
 
 async fn home_and_vonage() -> (Home, Running) {
     let home = Home::new();
@@ -224,11 +225,33 @@ async fn a_token_file_that_is_missing_is_exit_2_and_named() {
     assert!(ended.err.contains("caused by: gone does not exist") && ended.err.contains("hint: see [admin.observe]"), "{}", ended.err);
 }
 
-/// Another client on the same machine must not be able to hold up the end.
+/// A client has no way to know that the process ends, and a POST that it has begun is not its to send again.
 #[tokio::test]
-async fn an_idle_connection_does_not_hold_up_the_end() {
+async fn a_head_that_has_begun_on_a_kept_connection_is_served_while_the_process_drains() {
     let (home, emulator) = home_and_vonage().await;
-    let process = home.sidecar(emulator.address(), "timeouts.drain = \"10m\"\n").await;
+    let process = home.sidecar(emulator.address(), "timeouts.drain = \"60s\"\n").await;
+    let head = format!("GET /account/get-balance HTTP/1.1\r\nhost: localhost\r\nauthorization: {PLACEHOLDER}\r\n\r\n");
+    let (first, rest) = head.split_at(40);
+    let mut kept = TcpStream::connect(process.data[0]).await.unwrap();
+    kept.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(next(&mut kept).await.status, 200);
+    kept.write_all(first.as_bytes()).await.unwrap();
+    process.signal(Signal::TERM);
+    process.says("asked to end").await;
+    // Longer than a process with nothing to do goes on.
+    let asked = vonage_sidecar::clock::now();
+    until(process.admin[0], "/readyz", |_| asked.elapsed() > Duration::from_millis(600)).await;
+    kept.write_all(rest.as_bytes()).await.unwrap();
+    let answer = next(&mut kept).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, "close"));
+    assert_eq!(process.ends().await, Some(0));
+}
+
+/// Another client on the same machine must not be able to hold up the end for longer than a head may take.
+#[tokio::test]
+async fn neither_an_idle_connection_nor_half_a_head_holds_up_the_end() {
+    let (home, emulator) = home_and_vonage().await;
+    let process = home.sidecar(emulator.address(), "timeouts.drain = \"10m\"\ntimeouts.caller_head = \"500ms\"\n").await;
     let mut idle = TcpStream::connect(process.data[0]).await.unwrap();
     let mut half = TcpStream::connect(process.data[0]).await.unwrap();
     half.write_all(b"GET /account").await.unwrap();

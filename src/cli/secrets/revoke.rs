@@ -9,6 +9,7 @@ use crate::credentials::file::Item;
 use crate::credentials::{Basic, Keep, Label};
 use crate::prove::Proof;
 use crate::rotation::drift::{self, Whose as Owner};
+use crate::rotation::journal::disk::{Disk, journals};
 use crate::rotation::sinks::{Delivery, Expected};
 use crate::secret::{ApiKey, ApiSecret, Malformed, SecretId};
 use crate::vonage::management::{Listed, Revoked};
@@ -32,6 +33,8 @@ fn id(text: &str) -> Result<SecretId, Malformed> {
 /// Why a secret should not be revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Objection {
+    /// A rotation of the account is under way, which may need it
+    Rotating,
     /// The file says that others depend on it
     Kept,
     /// It is the only one that the file holds, so that nothing is left to work with
@@ -43,6 +46,7 @@ enum Objection {
 impl Objection {
     fn words(self) -> &'static str {
         match self {
+            Self::Rotating => "a rotation of the account is under way, which `rotate` finishes and `rotate --abort` calls off",
             Self::Kept => "the file says that others depend on it (keep = true)",
             Self::OnlyHeld => "it is the only secret of this account that the file holds",
             Self::Unproven => "no other secret of the file was just accepted that is known to be another one",
@@ -51,6 +55,7 @@ impl Objection {
 
     fn flag(self) -> &'static str {
         match self {
+            Self::Rotating => "rotating",
             Self::Kept => "kept",
             Self::OnlyHeld => "only-held",
             Self::Unproven => "unproven",
@@ -77,7 +82,8 @@ async fn revoke(operator: &Operator, arguments: &Arguments) -> Outcome {
         return Err(failure.hint("make another one first: vonage-sidecar secrets create"));
     }
     let survivor = survivor(operator, account, &held, &listed, id).await;
-    for objection in objections(&held, id, survivor.as_ref()) {
+    let rotating = is_rotating(operator, account)?.then_some(Objection::Rotating);
+    for objection in rotating.into_iter().chain(objections(&held, id, survivor.as_ref())) {
         if !despite.contains(&objection) {
             let failure = Failure::no(format!("{id} is not revoked")).because(objection.words());
             return Err(failure.hint(format!("if you know better: --despite {}", objection.flag())));
@@ -93,6 +99,13 @@ async fn revoke(operator: &Operator, arguments: &Arguments) -> Outcome {
     }
     clean_up(operator, account, &held, id).await?;
     report::data(&format!("{account}: secret {id} is revoked\n")).map(|()| Exit::Done)
+}
+
+/// Whether a rotation has begun that has not ended.
+fn is_rotating(operator: &Operator, account: &ApiKey) -> Result<bool, Failure> {
+    let kept = Disk::peek(&journals(&operator.settings.rotation.state_dir), account);
+    let journal = kept.map_err(|error| Failure::could_not_run("it is not known whether a rotation is under way").caused_by(&error))?;
+    Ok(journal.is_some_and(|journal| !journal.is_over() && !journal.is_at_the_beginning()))
 }
 
 /// A value of the file that was accepted just now and cannot be the one with this id.

@@ -67,7 +67,7 @@ impl Eyes {
     }
 }
 
-/// A file that says less than before, and since when.
+/// A file that says less than before or is being written, and since when.
 struct Doubt {
     picture: Picture,
     since: Instant,
@@ -223,13 +223,20 @@ impl Task {
             self.doubt = None;
             return self.keep(problems, |problems| Outcome::Kept { problems });
         };
-        if is_same_file && linger::loses(&self.store.load(), &parsed) && !self.is_confirmed(&picture, began) {
+        let may_be_half = is_same_file && linger::loses(&self.store.load(), &parsed) || self.drops_for_a_value_being_written(&picture);
+        if may_be_half && !self.is_confirmed(&picture, began) {
             let since = self.doubt.take().filter(|doubt| doubt.picture.same_as(&picture)).map_or(now, |doubt| doubt.since);
             self.doubt = Some(Doubt { picture, since });
-            tracing::debug!(target: TARGET, "the credentials file says less than before; it is read again before it is believed");
+            tracing::debug!(target: TARGET, "the credentials file may be half written; it is read again before it is believed");
             return Outcome::Doubted;
         }
         self.accept(picture, parsed, problems, now)
+    }
+
+    /// Half of a value that stands in a file of its own looks like another value. That costs an attempt, unless what it
+    /// takes the place of is gone at once.
+    fn drops_for_a_value_being_written(&self, picture: &Picture) -> bool {
+        self.settings.retire.is_zero() && self.published.as_ref().is_some_and(|published| picture.is_written_into_since(published))
     }
 
     fn is_confirmed(&self, picture: &Picture, began: Instant) -> bool {

@@ -38,16 +38,28 @@ pub(in crate::proxy) enum AskBody {
     Teed(Tee),
 }
 
+/// How a request that got no answer may be sent once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resend {
+    /// It may not.
+    Never,
+    /// On a fresh connection.
+    Fresh,
+    /// On any connection, when there is room.
+    InAMoment,
+}
+
 impl Ask {
-    /// Whether the one resend on a fresh connection is allowed after this error.
-    pub(super) fn may_be_sent_again(&self, error: &SendError) -> bool {
+    /// Whether it may be sent once more with the same credential after this error, and how.
+    pub(super) fn resend(&self, error: &SendError) -> Resend {
         match error {
-            SendError::NotProcessed(_) => true,
+            SendError::NotProcessed(_) => Resend::Fresh,
+            SendError::Refused(_) => Resend::InAMoment,
             SendError::ClosedBeforeAnswer(_) => {
                 let reads = matches!(self.stripped.head().method, Method::GET | Method::HEAD) && matches!(self.body, AskBody::None);
-                reads && self.repeat == Repeat::Repeatable
+                if reads && self.repeat == Repeat::Repeatable { Resend::Fresh } else { Resend::Never }
             }
-            SendError::Timeout | SendError::Failed(_) => false,
+            SendError::NoStream | SendError::Timeout | SendError::Failed(_) => Resend::Never,
         }
     }
 

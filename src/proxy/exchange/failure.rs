@@ -11,7 +11,7 @@ use crate::upstream::{ConnectError, SendError};
 pub(super) enum Failure {
     /// Nothing was written, or the peer provably processed nothing.
     Unsent(Fault),
-    /// Nothing was written: the body was begun by an earlier attempt and outgrew its copy since.
+    /// Nothing was written: the body was begun by an earlier attempt, which was refused, and outgrew its copy since.
     NotReplayable,
     /// It was begun: what the peer did is not known.
     Begun(SendError),
@@ -30,7 +30,7 @@ impl Failure {
     /// It was being sent.
     pub(super) fn of(error: SendError) -> Self {
         match error {
-            SendError::NotProcessed(_) => Self::Unsent(Fault::Send(error)),
+            SendError::NotProcessed(_) | SendError::Refused(_) | SendError::NoStream => Self::Unsent(Fault::Send(error)),
             SendError::ClosedBeforeAnswer(_) | SendError::Timeout | SendError::Failed(_) => Self::Begun(error),
         }
     }
@@ -39,9 +39,9 @@ impl Failure {
     pub(super) fn into_fault(self) -> Fault {
         match self {
             Self::Unsent(fault) | Self::Caller(fault) => fault,
-            Self::NotReplayable => Fault::BodyBroken,
             Self::Begun(error) => Fault::Send(error),
-            Self::Broken(_) => Fault::AnswerBroken,
+            // Without an earlier attempt the body has its start, so the first of the two is never alone.
+            Self::NotReplayable | Self::Broken(_) => Fault::AnswerBroken,
         }
     }
 }

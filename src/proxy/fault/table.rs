@@ -128,7 +128,7 @@ impl Fault {
             Self::PathAmbiguous => (
                 400,
                 "path_ambiguous",
-                "the path means one thing as it is written and another once it is decoded and resolved",
+                "the path has a dot segment, or means different things to different servers",
                 "write the path plainly: without dot segments, doubled slashes, ';' and escaped '/', '?' or '#'",
             ),
             Self::Framing => (
@@ -158,11 +158,23 @@ impl Fault {
                 "the body begins as a JSON object but is cut short or malformed",
                 "send a complete JSON object or a form",
             ),
+            Self::BodyOpaque => (
+                415,
+                "body_opaque",
+                "this endpoint may carry credentials in its body, which is compressed, multipart or not UTF-8, so none can be taken off",
+                "send a form or a JSON object, as UTF-8 and uncompressed",
+            ),
+            Self::CredentialAmbiguous => (
+                400,
+                "credential_ambiguous",
+                "a credential stands behind ';', or in a body of another type, where only some readers see it",
+                "leave it out, or part parameters with '&', write ';' as %3B, and give the body its type",
+            ),
             Self::BodyTypeDiffers => (
                 415,
                 "body_type_differs",
-                "a credential must be written into the body, which is compressed or not what its Content-Type says",
-                "send a form as application/x-www-form-urlencoded and an object as application/json, uncompressed",
+                "a credential must be written into the body, which is not what its Content-Type says",
+                "send a form as application/x-www-form-urlencoded and an object as application/json",
             ),
             Self::Unsignable => (
                 400,
@@ -189,6 +201,12 @@ impl Fault {
             ),
             Self::KeyLimited => (403, "key_not_served", "this listener serves another account", "use the listener of that account"),
             Self::HostLimited => (403, "host_not_served", "this listener serves another Vonage host", "use a listener without that limit"),
+            Self::BasicBroken => (
+                400,
+                "basic_broken",
+                "the Basic credentials cannot be decoded, so they do not say which account the request is for",
+                "send base64 of KEY:PLACEHOLDER, or no Authorization header for the first account of the file",
+            ),
             Self::TokenBroken => (
                 400,
                 "token_broken",
@@ -198,8 +216,9 @@ impl Fault {
             Self::TokenLimited => (
                 400,
                 "token_limited",
-                "the bearer token limits what it may do with sub or acl, and the one that goes to Vonage would not",
-                "make the token without sub and acl, or set mint_claims = \"keep\" at this listener in sidecar.toml",
+                "the bearer token limits what it may do with sub or acl, and what goes to Vonage in its place would not",
+                "make the token without sub and acl; or hold its application in the credentials file and set mint_claims = \"keep\" at this \
+                 listener in sidecar.toml",
             ),
             Self::ApplicationUnknown => (
                 403,
@@ -244,6 +263,15 @@ impl Fault {
             Self::Send(error @ SendError::NotProcessed(_)) => {
                 (send_status(error), error.code(), "Vonage closed the connection without processing the request", "send it again")
             }
+            Self::Send(error @ SendError::Refused(_)) => {
+                (send_status(error), error.code(), "Vonage refused to take the request; nothing was executed", "send it again")
+            }
+            Self::Send(error @ SendError::NoStream) => (
+                send_status(error),
+                error.code(),
+                "Vonage had no room for another request at once for timeouts.answer_head; nothing was sent",
+                "send it again, or fewer at once",
+            ),
             Self::Send(error) => (
                 send_status(error),
                 error.code(),
@@ -274,7 +302,7 @@ fn connect_status(error: &ConnectError) -> u16 {
 
 fn send_status(error: &SendError) -> u16 {
     match error {
-        SendError::Timeout => 504,
-        SendError::NotProcessed(_) | SendError::ClosedBeforeAnswer(_) | SendError::Failed(_) => 502,
+        SendError::Timeout | SendError::NoStream => 504,
+        SendError::NotProcessed(_) | SendError::Refused(_) | SendError::ClosedBeforeAnswer(_) | SendError::Failed(_) => 502,
     }
 }

@@ -88,8 +88,12 @@ impl Server {
         let draining = self.shutdown.draining();
         tokio::pin!(draining);
         let mut drains = self.shutdown.is_draining();
+        // A head that has begun is served, and its answer closes the connection; until then it counts as under way.
+        let mut _under_way = None;
         loop {
             tokio::select! {
+                // What has come is read before anything is decided about it.
+                biased;
                 ended = serving.as_mut() => {
                     if let Err(error) = ended {
                         if error.is_user() || caller.is_answered() {
@@ -107,7 +111,11 @@ impl Server {
                 },
                 () = draining.as_mut(), if !drains => {
                     drains = true;
-                    serving.as_mut().graceful_shutdown();
+                    if caller.has_begun_a_head() {
+                        _under_way = Some(caller.under_way());
+                    } else {
+                        serving.as_mut().graceful_shutdown();
+                    }
                 }
             }
         }

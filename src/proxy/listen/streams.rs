@@ -41,6 +41,11 @@ use watch::{MOST_GIVEN_UP, UnderWay, Verdict, Watch};
 
 /// Requests at once on one connection.
 const MOST_STREAMS: u32 = 128;
+/// What a stream may send before it is read, in bytes. Callers are near, so a small window costs no time.
+const STREAM_WINDOW: u32 = 64 << 10;
+/// What all streams together may: as much as each of them may, so that uploads that nobody reads never stop the others. It
+/// takes memory only as far as it is used.
+const CONNECTION_WINDOW: u32 = MOST_STREAMS * STREAM_WINDOW;
 /// Streams that were reset and are not yet worked off, before the peer is told to calm down.
 const MOST_RESETS: usize = 32;
 /// What is buffered of the answers of one stream.
@@ -66,6 +71,8 @@ impl Server {
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(MOST_STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .max_pending_accept_reset_streams(MOST_RESETS)
             .max_header_list_size(longest)
             .max_send_buf_size(SEND_BUFFER)

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::last_words;
+use super::own::is_own;
 use super::{Door, Server};
 use crate::config::Tunnel;
 use crate::metrics::TunnelOutcome;
@@ -75,7 +76,7 @@ impl Server {
     }
 
     async fn join(self: Arc<Self>, raw: Raw, host: &str, port: u16, reach: Reach) {
-        let may_be = |address: IpAddr| reach == Reach::Anywhere || !connect::is_here(address);
+        let may_be = |address: IpAddr| reach == Reach::Anywhere || !(connect::is_here(address) || is_own(connect::meant(address)));
         let peer = match self.proxy.upstream.join(host, port, &may_be).await {
             Ok(peer) => peer,
             Err(error) => {

@@ -12,9 +12,9 @@ use h2::client::ResponseFuture;
 use h2::{Reason, SendStream};
 use http::Response;
 use http_body::Body as _;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::upstream::body::{Body, BodyError};
+use crate::upstream::places::Place;
 use crate::upstream::received::Received;
 
 /// A request that was begun.
@@ -22,7 +22,7 @@ pub(super) struct Exchange {
     answer: ResponseFuture,
     sending: Option<Box<Sending>>,
     /// Moves on to the body of the answer.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 /// Why there is no answer.
@@ -34,7 +34,7 @@ pub(super) enum Broken {
 }
 
 impl Exchange {
-    pub(super) fn new(answer: ResponseFuture, mut stream: SendStream<Bytes>, body: Body, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(answer: ResponseFuture, mut stream: SendStream<Bytes>, body: Body, place: Place) -> Self {
         let sending = match body {
             Body::Empty => None,
             Body::Whole(bytes) => {

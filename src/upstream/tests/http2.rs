@@ -77,7 +77,7 @@ async fn a_refused_stream_was_not_processed_and_any_other_reset_may_have_been() 
         peer.answer_all().await;
     })
     .await;
-    assert!(matches!(failure(&upstream).await, SendError::NotProcessed(_)));
+    assert!(matches!(failure(&upstream).await, SendError::Refused(_)));
     for _ in 0..3 {
         assert_eq!(failure(&upstream).await.code(), "exchange_failed");
     }

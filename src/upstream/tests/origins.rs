@@ -169,7 +169,7 @@ pub(super) async fn body_of(address: SocketAddr) -> Body {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     drop(tokio::spawn(connection));
     let answer = soon(sender.send_request(Request::new(Empty::<Bytes>::new()))).await.unwrap();
-    let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, Arc::new(ReplayMemory::new(1 << 20)));
+    let tee = Tee::new(answer.into_body(), 1 << 20, PATIENCE, &Arc::new(ReplayMemory::new(1 << 20)));
     Body::Teed(tee.reader().unwrap())
 }
 

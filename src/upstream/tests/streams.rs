@@ -37,7 +37,7 @@ where
 
 #[tokio::test]
 async fn an_answer_that_is_cut_off_never_looks_complete() {
-    for (error, fields) in [(CANCEL, &[][..]), (CANCEL, LENGTH_5), (NO_ERROR, LENGTH_5)] {
+    for (error, fields) in [(CANCEL, &[][..]), (NO_ERROR, &[]), (CANCEL, LENGTH_5), (NO_ERROR, LENGTH_5)] {
         let cut = answered(move |mut peer, stream| async move {
             begin_answer(&mut peer, stream, fields).await;
             peer.write(DATA, 0, stream, b"he").await;
@@ -59,6 +59,27 @@ async fn an_answer_is_complete_though_its_stream_is_reset_behind_it() {
         });
         assert_eq!(whole.await.unwrap(), "hello", "{error}");
     }
+}
+
+/// RFC 9113 §8.1: a peer that wants no more of an upload ends its stream behind a complete answer.
+#[tokio::test]
+async fn an_answer_is_complete_though_the_rest_of_the_upload_is_not_wanted() {
+    let (upstream, _) = origin(None, |mut peer, _| async move {
+        let stream = peer.next(DATA).await.unwrap().stream;
+        peer.answer(stream).await;
+        peer.reset(stream, NO_ERROR).await;
+        drop(peer.next(HEADERS).await);
+    })
+    .await;
+    let (address, _) = plain(|mut stream, _| async move {
+        head(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe").await.unwrap();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let post = request(Method::POST, "/v1/files", body_of(address).await);
+    let answer = soon(soon(upstream.connection(Host::API)).await.unwrap().send(post)).await.unwrap();
+    assert_eq!(read(answer).await, "ok");
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ fn verdict(request: &str, injected: Scheme, status: u16, headers: &HeaderMap, bo
     let (method, status) = (Method::from_bytes(method.as_bytes()).unwrap(), StatusCode::from_u16(status).unwrap());
     match need(row(request), injected, &method, status, headers) {
         Need::Nothing(verdict) => verdict,
-        Need::Body => judge(row(request), injected, status, headers, Seen::Complete(body)),
+        Need::Body(_) => judge(row(request), injected, status, headers, Seen::Complete(body)),
     }
 }
 
@@ -199,7 +199,8 @@ fn a_credential_that_the_row_does_not_take_is_never_judged() {
 fn a_body_is_asked_for_only_where_it_decides() {
     let headers = HeaderMap::new();
     let asks = |request: &str, injected, status| {
-        need(row(request), injected, &Method::POST, StatusCode::from_u16(status).unwrap(), &headers) == Need::Body
+        let need = need(row(request), injected, &Method::POST, StatusCode::from_u16(status).unwrap(), &headers);
+        matches!(need, Need::Body(otherwise) if otherwise == if status == 401 { Doubtful } else { NoEvidence })
     };
     for request in ["POST /sms/json", "POST /verify/json", "POST /ni/basic/json", "POST /sc/us/2fa/json"] {
         assert!(asks(request, Basic, 200) && asks(request, Basic, 401) && judged_by_body(row(request)), "{request}");

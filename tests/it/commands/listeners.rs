@@ -108,7 +108,7 @@ async fn the_limits_of_the_listener_that_is_meant_are_shown_and_decide() {
     for (method, path, code) in [
         ("POST", "/account/get-balance", "method_not_served"),
         ("GET", "/sms/json", "path_not_served"),
-        ("GET", "/account/x/../top-up", "path_not_served"),
+        ("GET", "/ACCOUNT/top-up;x", "path_not_served"),
         ("GET", "/accounts/abcd1234/subaccounts", "management_plane"),
         ("GET", "/v1/calls", "no_application"),
     ] {

@@ -56,6 +56,10 @@ async fn the_key_that_the_caller_names_chooses_the_account() {
         ("", "?api_key=ffff9999&api_secret=x", OTHER),
         (OTHER_USER, "", OTHER),
         (OTHER_USER, "?api_key=ffff9999", OTHER),
+        // Without padding, behind a tab, and in Latin-1.
+        ("Basic ZmZmZjk5OTk6cGxhY2Vob2xkZXI", "", OTHER),
+        ("Basic\tZmZmZjk5OTk6cGxhY2Vob2xkZXI=", "", OTHER),
+        ("Basic ZmZmZjk5OTk6cGzkdHo=", "", OTHER),
         ("Bearer some.to.ken", "", KEY),
     ] {
         let answer = ask(&sidecar, user, query).await;
@@ -67,6 +71,7 @@ async fn the_key_that_the_caller_names_chooses_the_account() {
         (OTHER_USER, "?api_key=abcd1234", 400, "keys_differ"),
         ("", "?api_key=abcd1234&API_KEY=ffff9999", 400, "keys_differ"),
         ("", "?api_key=nobody00", 403, "key_unknown"),
+        ("Basic ZmZmZjk5OTk6!", "", 400, "basic_broken"),
     ];
     for (user, query, status, code) in refused {
         let answer = ask(&sidecar, user, query).await;

@@ -57,6 +57,49 @@ async fn json_loses_its_credentials_at_the_top_and_keeps_every_other_byte() {
     assert_eq!(sidecar.vonage().executions().total, 1);
 }
 
+/// A form whatever its first byte is, and what a byte order mark stands before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_loses_its_credentials_whatever_it_begins_with() {
+    let sidecar = refused_first().await;
+    for begin in ["-a=1", "\"=1", "[]=1", "--b"] {
+        let (body, clean) = (format!("{begin}&to=1&api_secret=placeholder&text=x&from=A"), format!("{begin}&to=1&text=x&from=A"));
+        for kind in [FORM, JSON] {
+            arrives_as(&sidecar, call("/sms/json", kind, body.clone()), clean.as_bytes()).await;
+        }
+    }
+    let marked = "\u{feff}{\"api_key\":\"abcd1234\",\"api_secret\":\"placeholder\",\"to\":\"1\"}";
+    arrives_as(&sidecar, call("/sms/json", JSON, marked), b"{\"to\":\"1\"}").await;
+    let mut plain = call("/sms/json", FORM, "to=1&api_secret=placeholder&text=x&from=A");
+    plain.headers_mut().insert("content-encoding", "identity".parse().unwrap());
+    arrives_as(&sidecar, plain, b"to=1&text=x&from=A").await;
+}
+
+/// Wherever the provider may find a credential that we do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_in_which_a_credential_cannot_be_seen_is_refused_and_nothing_is_sent() {
+    let sidecar = refused_first().await;
+    let multipart = "--b\r\nContent-Disposition: form-data; name=\"api_secret\"\r\n\r\nplaceholder\r\n--b--\r\n";
+    let wide: Vec<u8> = "{\"api_secret\":\"x\"}".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (kind, coding, body, code) in [
+        (FORM, "gzip", Bytes::from_static(b"\x1f\x8b"), "body_opaque"),
+        ("multipart/form-data; boundary=b", "", multipart.into(), "body_opaque"),
+        (JSON, "", wide.into(), "body_opaque"),
+        (JSON, "", Bytes::from_static(b"{\"api_secret\":\"x\",\"text\":\"\xe4\"}"), "body_unreadable"),
+        (FORM, "", "to=1;api_secret=placeholder".into(), "credential_ambiguous"),
+        (FORM, "", "{\"a\":\"&api_secret=placeholder&\"}".into(), "credential_ambiguous"),
+    ] {
+        let mut sent = call("/sms/json", kind, body);
+        if !coding.is_empty() {
+            sent.headers_mut().insert("content-encoding", coding.parse().unwrap());
+        }
+        let answer = Caller::new(sidecar.data).send(sent).await.unwrap();
+        assert_eq!(answer.code(), code, "{kind}: {}", answer.text());
+    }
+    let answer = Caller::new(sidecar.data).get("/account/get-balance?x=1;api_secret=placeholder").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, "credential_ambiguous"));
+    assert!(sidecar.vonage().seen().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_of_any_other_row_is_not_looked_at() {
     let sidecar = refused_first().await;

@@ -124,6 +124,15 @@ async fn chunked_and_compressed_answers_are_judged_alike() {
     }
 }
 
+/// A 200 that was passed on before its body came would be a refusal for the app, though another secret works.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_whose_body_comes_slowly_is_judged_all_the_same() {
+    let sidecar = with_dialect(Dialect::default()).await;
+    let begun = vonage_sidecar::clock::now();
+    cured(&sidecar, SMS, "drip=40").await;
+    assert!(begun.elapsed() > std::time::Duration::from_secs(3), "it was not slow");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_request_gets_one_more_attempt_without_condemning_the_secret() {
     let sidecar = with_dialect(Dialect { basic: LegacyBasic::Problem401, ..Dialect::default() }).await;

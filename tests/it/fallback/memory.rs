@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::rig::{FORM, JSON, NEW};
-use crate::support::caller::PLACEHOLDER;
+use crate::support::caller::{Caller, PLACEHOLDER};
 use crate::support::origin::Origin;
 use crate::support::process::{Home, Process, free_ports_and};
 use crate::support::sidecar::{PATIENCE, one_account};
@@ -17,8 +17,10 @@ use crate::support::wire::{Piece, ask, next};
 /// Room for one body of this size, not for two.
 const SIZE: usize = 24 << 10;
 const SETTINGS: &str = "limits.replay = \"32KiB\"\nlimits.replay_memory = \"32KiB\"\n";
-/// One that is there with its head needs no memory of the shared kind.
+/// One like this counts for no memory.
 const SMALL: usize = 100;
+/// Three of these take all there is but two bytes.
+const ANNOUNCED: usize = (32 << 10) / 3;
 
 async fn process(origin: &Origin) -> (Home, Process) {
     let home = Home::new();
@@ -108,4 +110,29 @@ async fn memory_that_half_a_body_takes_is_given_back_when_its_caller_leaves() {
         let served = async { while answer(&process, &sms("next", SIZE)).await.status != 200 {} };
         tokio::time::timeout(PATIENCE, served).await.expect("the memory was never given back");
     }
+}
+
+async fn has_in_flight(process: &Process, requests: usize) {
+    let line = format!("vonage_sidecar_in_flight_requests {requests}\n");
+    let reached = async { while !Caller::new(process.admin[0]).get("/metrics").await.text().contains(&line) {} };
+    tokio::time::timeout(PATIENCE, reached).await.expect("never so many in flight");
+}
+
+#[tokio::test]
+async fn bodies_that_are_only_announced_turn_nobody_away() {
+    let origin = holding(&Arc::new(Notify::new())).await;
+    let (_home, process) = process(&origin).await;
+    let mut announced = Vec::new();
+    for _ in 0..8 {
+        announced.push(send(&process, &post("/v1/messages", JSON, "never", ANNOUNCED, 0)).await);
+    }
+    has_in_flight(&process, announced.len()).await;
+    assert_eq!(answer(&process, &sms("middling", 10_000)).await.status, 200);
+    // In two pieces: a small one that came in one was never counted.
+    let small = sms("small", SMALL);
+    let (first, rest) = small.split_at(small.len() - SMALL / 2);
+    let mut caller = send(&process, first).await;
+    has_in_flight(&process, announced.len() + 1).await;
+    caller.write_all(rest).await.unwrap();
+    assert_eq!(next(&mut caller).await.status, 200);
 }

@@ -99,15 +99,15 @@ async fn a_refused_body_that_cannot_be_sent_again_is_marked_and_the_next_request
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_replay_memory_full_a_body_is_treated_as_large() {
-    let sidecar = limited(&[NEW], &[OLD, NEW]).with(|settings| settings.limits.replay_memory = 10_000).start().await;
-    let answer = upload(&sidecar, 10_001).await;
+    let sidecar = limited(&[NEW], &[OLD, NEW]).with(|settings| settings.limits.replay_memory = 20_000).start().await;
+    let answer = upload(&sidecar, 20_001).await;
     assert_eq!(answer.header("x-sidecar-refused"), "");
     assert_eq!(probes(&sidecar), 2);
     assert_eq!(attempts(&sidecar, PATH).len(), 1);
     // Memory comes back when a request ends.
-    let sidecar = limited(&[NEW], &[OLD, NEW]).with(|settings| settings.limits.replay_memory = 10_000).start().await;
+    let sidecar = limited(&[NEW], &[OLD, NEW]).with(|settings| settings.limits.replay_memory = 20_000).start().await;
     for _ in 0..5 {
-        assert_eq!(upload(&sidecar, 9_000).await.header("x-sidecar-refused"), "");
+        assert_eq!(upload(&sidecar, 14_000).await.header("x-sidecar-refused"), "");
     }
     assert_eq!(probes(&sidecar), 0);
 }

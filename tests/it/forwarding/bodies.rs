@@ -61,7 +61,8 @@ async fn ten_mebibytes_go_up_and_come_down_at_once() {
 #[tokio::test]
 async fn an_upload_of_unknown_length_arrives_whole() {
     let sidecar = Setup::new(&[SECRET], &[SECRET]).start().await;
-    let body = pattern(300_000);
+    // Without zeros, which no form has: where a body is looked at, it may be UTF-16.
+    let body: Vec<u8> = pattern(300_000).into_iter().map(|byte| byte.max(1)).collect();
     for path in ["/v1/messages", "/sms/json", "/odd"] {
         let mut bytes = request(&format!("POST {path} HTTP/1.1"), "Transfer-Encoding: chunked\r\n", "").into_bytes();
         for piece in body.chunks(70_001) {

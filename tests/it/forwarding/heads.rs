@@ -77,7 +77,7 @@ async fn what_is_for_one_connection_or_steers_does_not_travel() {
 async fn an_answer_comes_back_as_it_was_without_what_is_for_one_connection() {
     let origin = Origin::saying(
         "HTTP/1.1 418 I am a teapot\r\nContent-Length: 3\r\nX-Twice: 2\r\nX-A: 1\r\nX-Twice: 1\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n\
-         Keep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nAlt-Svc: h3=\":443\"\r\nUpgrade: h2c\r\nServer: nginx\r\nRetry-After: 7\r\n\
+         Keep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nAlt-Svc: h3=\":443\"\r\nUpgrade: h2c\r\nX-Sidecar-Error: spoofed\r\nX-Sidecar-Refused: all\r\nServer: nginx\r\nRetry-After: 7\r\n\
          WWW-Authenticate: Basic realm=\"x\"\r\n\r\n\0\r\n",
     )
     .await;

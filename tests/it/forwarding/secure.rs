@@ -35,7 +35,7 @@ async fn emulator(authority: &Authority) -> Running {
 }
 
 /// A sidecar that trusts the authority and finds every Vonage host at this address.
-fn to(host: &str, port: u16, authority: &Authority) -> Setup {
+pub(super) fn to(host: &str, port: u16, authority: &Authority) -> Setup {
     let origin = Origin { transport: Transport::Tls, host: host.to_owned(), port };
     let ca_file = authority.ca_file();
     Setup::scripted(SocketAddr::from(([127, 0, 0, 1], port)), &[SECRET]).with(move |settings| {

@@ -10,7 +10,7 @@ use vonage_sidecar::config::{Mint, Serves, Token};
 use vonage_sidecar::secret::AccessToken;
 
 use super::rig::{Client, SECRET, connected};
-use crate::schemes::rig::{APPLICATION, PAIRS, application};
+use crate::schemes::rig::{APPLICATION, OTHER_APPLICATION, PAIRS, application};
 use crate::support::sidecar::{Setup, Sidecar, one_account};
 
 const TOKEN: &str = "a-token-of-16-bytes";
@@ -71,4 +71,19 @@ async fn nobody_gets_a_token_or_a_claim_that_the_settings_do_not_give() {
     }
     assert_eq!(client.send(order("/jwt", TOKEN, "")).await.unwrap().status, 200);
     assert!(sidecar.vonage().seen().is_empty());
+}
+
+#[tokio::test]
+async fn an_application_that_another_one_replaced_in_the_file_does_not_make_two_of_it() {
+    let sidecar = minting(Mint::default()).await;
+    sidecar.write_text(&format!("{}{}", one_account(&[SECRET]), application(OTHER_APPLICATION, &[&PAIRS[1]])));
+    sidecar.holds(|snapshot| snapshot.application(OTHER_APPLICATION).is_some()).await;
+    assert!(sidecar.store.load().application(APPLICATION).is_some(), "the old one lingers");
+    let mut client = Client::http1(connected(sidecar.data).await).await;
+    let answer = client.send(order("/jwt", TOKEN, "")).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.code()), (200, ""), "{}", answer.text());
+    let document: Value = serde_json::from_slice(&answer.body).unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(document["jwt"].as_str().unwrap().split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["application_id"], OTHER_APPLICATION);
 }

@@ -1,6 +1,6 @@
 //! Proxy mode: what a `CONNECT` opens.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use http::Method;
 use http_body_util::Full;
@@ -105,6 +105,30 @@ async fn hosts_of_others_are_refused_with_a_remedy_unless_they_are_listed() {
         assert!(answer.contains("x-sidecar-error: tunnel_"), "{target}: {answer}");
     }
     assert!(closed.vonage().seen().is_empty() && open.vonage().seen().is_empty());
+}
+
+/// The address that this machine has towards others; loopback where there are none. Nothing is sent.
+fn own_address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("192.0.2.1:9").map_or_else(|_no_way| Ipv4Addr::LOCALHOST.into(), |()| socket.local_addr().unwrap().ip())
+}
+
+#[tokio::test]
+async fn no_tunnel_leads_to_an_address_of_this_machine_unless_it_is_listed() {
+    let ca = Ca::new();
+    let own = own_address();
+    let open = serving(ca.proxy(Tunnel::Any)).await;
+    for target in [format!("{own}:443"), format!("[::ffff:{own}]:443"), format!("[::{own}]:443"), "[::]:443".to_owned()] {
+        let answer = refused(open.data, &target).await;
+        assert!(answer.contains("x-sidecar-error: tunnel_address\r\n"), "{target}: {answer}");
+    }
+    let here = TcpListener::bind((own, 0)).await.unwrap();
+    let port = here.local_addr().unwrap().port();
+    let listed = vec![Destination { names: Names::Exactly(own.to_string()), port }];
+    let listing = serving(ca.proxy(Tunnel::Listed(listed))).await;
+    let target = format!("{own}:{port}");
+    let (_joined, accepted) = tokio::join!(through(listing.data, &target), here.accept());
+    accepted.unwrap();
 }
 
 #[tokio::test]

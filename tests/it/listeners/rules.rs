@@ -81,7 +81,7 @@ async fn every_rule_of_http1_holds_on_every_kind_of_listener() {
             (format!("GET /account/get-balance HTTP/1.1\r\nHost: {host}\r\nOrigin: null\r\n{close}\r\n"), "browser_refused"),
             (format!("GET /account/get-balance HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: same-site\r\n{close}\r\n"), "browser_refused"),
             (format!("GET /accounts/abcd1234/secrets HTTP/1.1\r\nHost: {host}\r\n{close}\r\n"), "management_plane"),
-            (format!("GET /x/..%2faccounts/abcd1234/secrets HTTP/1.1\r\nHost: {host}\r\n{close}\r\n"), "management_plane"),
+            (format!("GET /x/..%2faccounts/abcd1234/secrets HTTP/1.1\r\nHost: {host}\r\n{close}\r\n"), "path_ambiguous"),
             (
                 format!(
                     "POST /sms/json HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n{close}\r\n0\r\n\r\n"
@@ -125,7 +125,7 @@ async fn every_rule_that_http2_can_break_holds_there() {
             (Method::GET, host, path, vec![("origin", "https://example.com")], "browser_refused"),
             (Method::GET, host, path, vec![("sec-fetch-site", "cross-site")], "browser_refused"),
             (Method::GET, host, "/accounts/abcd1234/secrets", vec![], "management_plane"),
-            (Method::GET, host, "/x/%2e%2e/accounts/abcd1234/secrets", vec![], "management_plane"),
+            (Method::GET, host, "/x/%2e%2e/accounts/abcd1234/secrets", vec![], "path_ambiguous"),
             (Method::GET, host, path, vec![("x-long", long.as_str())], "head_too_large"),
             (Method::GET, host, path, vec![("x-a", "b"); 101], "head_too_large"),
             (Method::GET, host, path, vec![("expect", "the-best")], "expectation_failed"),

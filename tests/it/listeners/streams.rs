@@ -1,14 +1,15 @@
-//! HTTP/2 for callers: a stream that is reset, a process that drains, a peer that floods.
+//! HTTP/2 for callers: a stream that is reset, uploads that wait, a process that drains, a peer that floods.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_rustls::client::TlsStream;
-use vonage_sidecar::config::Serves;
+use vonage_sidecar::config::{Origin as Place, Serves, Transport};
+use vonage_sidecar::vonage::hosts::Host;
 
 use super::rig::{Ca, Client, SECRET, connected, secured, trusting};
 use crate::support::caller::PLACEHOLDER;
@@ -142,4 +143,43 @@ async fn streams_are_bounded_and_the_peer_is_told_how_many_there_may_be() {
     let (answer, _) = sender.send_request(request(Method::GET, "/account/get-balance", "").map(drop), true).unwrap();
     assert_eq!(answer.await.unwrap().status(), 200);
     assert_eq!(sender.current_max_send_streams(), 128);
+}
+
+/// Sends as much of a body as the peer would take without reading any of it.
+async fn fill(stream: &mut h2::SendStream<Bytes>) {
+    stream.reserve_capacity(1 << 20);
+    let room = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
+    stream.send_data(Bytes::from(vec![b'x'; room]), false).unwrap();
+}
+
+#[tokio::test]
+async fn uploads_that_nobody_reads_do_not_stop_the_others_of_their_connection() {
+    let ca = Ca::new();
+    let origin = Origin::saying(OK).await;
+    // Connections to it stand, and no TLS session ever does.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (serves, port) = (ca.https(), silent.local_addr().unwrap().port());
+    let setup = Setup::scripted(origin.address, &[SECRET]).with(move |settings| {
+        settings.listen[0].serves = serves;
+        settings.timeouts.handshake = PATIENCE * 2;
+        settings.upstream.hosts.insert(Host::API, Place { transport: Transport::Tls, host: "localhost".to_owned(), port });
+    });
+    let sidecar = setup.start().await;
+    let (mut sender, connection) = h2::client::handshake(stream(&sidecar, &ca).await).await.unwrap();
+    tokio::spawn(connection);
+    let mut post = |path: &str| sender.send_request(request(Method::POST, path, "").map(drop), false).unwrap();
+    let (sms, mut body) = post("/sms/json");
+    body.send_data(Bytes::from_static(b"{}"), true).unwrap();
+    assert_eq!(sms.await.unwrap().status(), 200, "the windows of the peer are known from here on");
+    let mut uploads = Vec::new();
+    for _ in 0..40 {
+        let (answer, mut body) = post("/v1/messages");
+        tokio::time::timeout(PATIENCE, fill(&mut body)).await.expect("no room is left for it");
+        uploads.push((answer, body));
+    }
+    let (sms, mut body) = post("/sms/json");
+    fill(&mut body).await;
+    body.send_data(Bytes::new(), true).unwrap();
+    let answer = tokio::time::timeout(PATIENCE, sms).await.expect("it waits for the uploads").unwrap();
+    assert_eq!(answer.status(), 200);
 }

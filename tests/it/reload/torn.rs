@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use vonage_sidecar::clock;
+use vonage_sidecar::config::Credentials;
 use vonage_sidecar::credentials::reload::Outcome;
 use vonage_sidecar::credentials::watch::Watching;
 use vonage_sidecar::credentials::{Generation, Membership};
 use vonage_sidecar::files;
 
-use super::rig::{Rig, account, in_place, one, skipped};
+use super::rig::{Rig, account, first_is, in_place, one, settings, skipped};
 
 fn three() -> String {
     account("first", &["new1", "old1"]) + &account("second", &["new2"]) + &account("third", &["new3", "old3"])
@@ -64,6 +65,26 @@ async fn a_file_that_stays_smaller_is_believed_and_what_is_gone_lingers() {
     assert!(asked.elapsed() >= Duration::from_millis(250));
     assert_eq!(rig.keys(), ["first", "second", "third"]);
     assert!(matches!(rig.store.load().accounts[2].place, Membership::Lingering { .. }));
+}
+
+/// With no time to retire, the value that works would be gone for half of the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_a_value_in_a_file_of_its_own_is_believed_only_if_it_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, secret) = (directory.path().join("credentials.toml"), directory.path().join("secret"));
+    in_place(&path, "[[account]]\napi_key = \"abcd1234\"\nsecrets = [{ file = \"secret\" }]\n");
+    in_place(&secret, "OldSecret1");
+    let at_once = Credentials { retire: Duration::ZERO, ..settings(&path) };
+    let rig = Rig::at(directory, at_once, Watching::Polling).await;
+    let torn = clock::now();
+    in_place(&secret, "NewSec");
+    rig.read_once_more().await;
+    assert!(first_is(&rig.store.load(), "OldSecret1") || torn.elapsed() > Duration::from_millis(250), "it was believed at once");
+    in_place(&secret, "NewSecret2");
+    rig.until_secret("NewSecret2").await;
+    assert!(rig.reload.status().counts.doubted > 0);
+    in_place(&secret, "ShortOne");
+    rig.until_secret("ShortOne").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

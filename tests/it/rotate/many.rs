@@ -168,7 +168,10 @@ async fn a_secret_that_the_owner_took_out_of_the_file_is_somebody_elses() {
 async fn a_rotation_ends_well_when_its_old_secret_was_revoked_by_hand_meanwhile() {
     let host = Host::new().await;
     host.refuses(&format!("rotate --account {KEY}"), "was not made by this tool").await;
-    host.does(&format!("secrets revoke --account {KEY} --id {}", host.old_id())).await;
+    let revoke = format!("secrets revoke --account {KEY} --id {}", host.old_id());
+    let refused = host.refuses(&revoke, "a rotation of the account is under way").await;
+    assert!(refused.err.contains("--despite rotating") && host.ids(KEY).len() == 2, "{}", refused.err);
+    host.does(&format!("{revoke} --despite rotating")).await;
     let done = host.does(&format!("rotate --account {KEY}")).await;
     assert!(done.out.contains("done: the new secret is in use"), "{}", done.out);
     host.is_rotated(KEY, OLD);

@@ -7,6 +7,7 @@ use vonage_sidecar::vonage::hosts::Host;
 use super::rig::{LIVE, request, send};
 use crate::fallback::rig::{FORM, JSON, NEW, OLD, attempts, standing};
 use crate::support::caller::PLACEHOLDER;
+use crate::support::origin::{Guest, Origin};
 use crate::support::sidecar::{KEY, Setup, Sidecar};
 
 /// A secret that every form has to escape, and one that is revoked.
@@ -104,7 +105,39 @@ async fn a_body_that_cannot_be_written_into_is_told_so_and_not_sent() {
     }
     let mut compressed = request(Method::POST, "/ussd/json", Some(PLACEHOLDER), FORM, "anything");
     compressed.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
-    assert_eq!(send(&sidecar, compressed).await.code(), "body_type_differs");
+    assert_eq!(send(&sidecar, compressed).await.code(), "body_opaque");
     assert!(sidecar.vonage().seen().is_empty(), "nothing was sent");
     assert!(attempts(&sidecar, "/ussd/json").is_empty());
+}
+
+/// Sends every caller to where it is, as a server does that wants another scheme or a slash at the end.
+async fn redirects(mut guest: Guest) {
+    while let Some(request) = guest.request().await {
+        let target = request.split(' ').nth(1).unwrap();
+        let lines = format!("location: https://other.example{target}\r\ncontent-location: {target}\r\nlink: <{target}>; rel=next\r\n");
+        let lines = format!("{lines}refresh: 0; url={target}\r\nx-next: /login?to={}\r\n", target.replace('%', "%25"));
+        guest.say(format!("HTTP/1.1 301 Moved\r\n{lines}content-length: 0\r\n\r\n").as_bytes()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_that_repeats_the_target_tells_the_caller_no_secret() {
+    let origin = Origin::start(redirects).await;
+    for secret in [LIVE, ODD] {
+        let sidecar = Setup::scripted(origin.address, &[secret]).start().await;
+        for (target, expected) in [
+            ("/search/message?id=A".to_owned(), format!("/search/message?id=A&api_key={KEY}&api_secret=-")),
+            (format!("/account/numbers/{KEY}/x?index=1"), format!("/account/numbers/{KEY}/-?index=1")),
+        ] {
+            let answer = send(&sidecar, request(Method::GET, &target, Some(PLACEHOLDER), "", "")).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (301, ""), "{target}");
+            assert_eq!(answer.header("location"), format!("https://other.example{expected}"));
+            assert_eq!(answer.header("content-location"), expected);
+            assert_eq!(answer.header("link"), format!("<{expected}>; rel=next"));
+            let all = format!("{:?}", answer.headers);
+            let decoded = percent_encoding::percent_decode_str(&all).decode_utf8_lossy().into_owned();
+            let twice = percent_encoding::percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
+            assert!([all, decoded, twice].iter().all(|text| !text.contains(secret)), "{:?}", answer.headers);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::rig::{
 };
 use crate::fallback::rig::{attempts, rule};
 use crate::support::caller::PLACEHOLDER;
-use crate::support::sidecar::one_account;
+use crate::support::sidecar::{KEY, one_account};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_takes_only_tokens_gets_ours_whatever_the_caller_sent() {
@@ -142,6 +142,15 @@ async fn limits_of_a_token_are_refused_or_carried_over_but_never_dropped() {
     assert_eq!((answer.status.as_u16(), answer.code()), (400, "token_limited"));
     assert!(strict.vonage().seen().is_empty() && answer.text().contains("mint_claims"), "{}", answer.text());
 
+    // Neither by key and secret, whether the endpoint takes no token or there is no application to make one.
+    for settings in [MintClaims::Refuse, MintClaims::Keep] {
+        let without = with("", &PAIRS[0], move |all| all.listen[0].mint_claims = settings).await;
+        for (method, path) in [(Method::POST, "/v1/messages"), (Method::GET, "/account/get-balance")] {
+            assert_eq!(call(&without, method, path, Some(&limited)).await.code(), "token_limited", "{path}");
+        }
+        assert!(without.vonage().seen().is_empty());
+    }
+
     let keeping =
         with(&application(APPLICATION, &[&PAIRS[0]]), &PAIRS[0], |settings| settings.listen[0].mint_claims = MintClaims::Keep).await;
     assert!(call(&keeping, Method::GET, "/v1/users", Some(&limited)).await.status.is_success());
@@ -190,6 +199,27 @@ async fn a_listeners_application_is_a_limit_and_names_the_one_of_many() {
     assert_eq!(token(&attempts(&sidecar, "/v1/calls")[0]).0, 1);
     let answer = call(&sidecar, Method::POST, "/v1/calls", Some(&placeholder_of(APPLICATION))).await;
     assert_eq!((answer.status.as_u16(), answer.code()), (403, "application_not_served"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listeners_application_limits_key_and_secret_to_its_account() {
+    let only = ApplicationId::parse(APPLICATION).unwrap();
+    let other = "[[account]]\napi_key = \"other567\"\nsecrets = [\"Other1Secret\"]\n";
+    let sidecar = with("", &PAIRS[0], move |settings| settings.listen[0].application = Some(only)).await;
+    let balance = |authorization: &'static str| call(&sidecar, Method::GET, "/account/get-balance", Some(authorization));
+    assert_eq!(balance(PLACEHOLDER).await.code(), "application_unknown", "whose it is, is not known");
+    // The other account is the first of the file, so it is what a request without a key would get.
+    sidecar.write_text(&format!("{other}{}{}", one_account(&[LIVE]), application(APPLICATION, &[&PAIRS[0]])));
+    sidecar.holds(|snapshot| !snapshot.applications.is_empty()).await;
+    // `other567:placeholder`, by Basic and as parameters.
+    let basic = balance("Basic b3RoZXI1Njc6cGxhY2Vob2xkZXI=").await;
+    assert_eq!((basic.status.as_u16(), basic.code()), (403, "key_not_served"));
+    let parameters = call(&sidecar, Method::GET, "/account/get-balance?api_key=other567&api_secret=x", None).await;
+    assert_eq!((parameters.status.as_u16(), parameters.code()), (403, "key_not_served"));
+    assert!(sidecar.vonage().seen().is_empty());
+    assert_eq!(balance(PLACEHOLDER).await.status, 200);
+    assert_eq!(call(&sidecar, Method::GET, "/account/get-balance", None).await.status, 200);
+    assert!(attempts(&sidecar, "/account/get-balance").iter().all(|seen| seen.account.as_deref() == Some(KEY)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
