@@ -7,22 +7,23 @@
 //! Not here: which files belong together (`credentials::read`), what their content means.
 
 use std::fmt;
-use std::fs::{self, File, FileType, Metadata, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
-use crate::clock;
-
+mod attributes;
 mod directory;
 mod lock;
+mod replace;
 
 pub use directory::{list, may_fill, may_replace, nearest, private_directory, resolve};
-pub use lock::{Lock, lock, lock_file};
+pub use lock::{Lock, holder, lock, lock_file};
+pub use replace::{replace, replace_like, try_replace, try_replace_like};
 
 /// A file that could not be read or written, and why.
 #[derive(Debug, thiserror::Error)]
@@ -123,9 +124,7 @@ const FIRST_BUFFER: usize = 4096;
 /// Reads a regular file of at most `limit` bytes. Never blocks on a FIFO; may block on a file system that hangs, so
 /// async code calls it on a blocking thread.
 pub fn read(path: &Path, limit: usize) -> Result<Contents, FileError> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|cause| FileError::system(path, "opened", cause))?;
-    let mut file = File::from(opened);
+    let mut file = open(path)?;
     let metadata = file.metadata().map_err(|cause| FileError::system(path, "looked at", cause))?;
     if !metadata.is_file() {
         return Err(FileError::new(path, Failure::NotRegular(kind(metadata.file_type()))));
@@ -170,6 +169,12 @@ fn read_to_end(file: &mut File, size: usize, limit: usize) -> io::Result<Zeroizi
     }
 }
 
+/// Opens a file to be read, without waiting for the other end of a FIFO.
+fn open(path: &Path) -> Result<File, FileError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|cause| FileError::system(path, "opened", cause))
+}
+
 impl Facts {
     /// As far as a file's metadata tell.
     pub fn of(metadata: &Metadata) -> Self {
@@ -197,38 +202,6 @@ fn kind(kind: FileType) -> &'static str {
     }
 }
 
-/// Puts `bytes` in the place of `path` with permission bits `mode`: a temporary file beside it (0600 until it is
-/// whole), then a rename, both made durable. A symlink at `path` is itself replaced: pass the resolved path to keep
-/// it. An error leaves the old file, or the new one if only making the rename durable failed; never anything beside it.
-pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    replace_as(path, bytes, mode, Owner::Ourselves)
-}
-
-/// The same with the mode and the owner of the file that is replaced, which `facts` tell.
-pub fn replace_like(path: &Path, bytes: &[u8], facts: &Facts) -> Result<(), FileError> {
-    replace_as(path, bytes, facts.mode & 0o777, Owner::As(*facts))
-}
-
-/// Whose a new file is.
-#[derive(Clone, Copy)]
-enum Owner {
-    Ourselves,
-    As(Facts),
-}
-
-fn replace_as(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), FileError> {
-    let directory = directory_of(path);
-    let temporary = beside(path);
-    let renamed = write_new(&temporary, bytes, mode, owner)
-        .and_then(|()| fs::rename(&temporary, path).map_err(|cause| FileError::system(path, "replaced", cause)));
-    if let Err(failure) = renamed {
-        // Best effort: the failure that is reported is the one that matters.
-        drop(fs::remove_file(&temporary));
-        return Err(failure);
-    }
-    sync_directory(directory)
-}
-
 /// What the system says about a file; none when it is not there.
 pub fn facts(path: &Path) -> Result<Option<Facts>, FileError> {
     match fs::metadata(path) {
@@ -236,15 +209,6 @@ pub fn facts(path: &Path) -> Result<Option<Facts>, FileError> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(FileError::system(path, "looked at", cause)),
     }
-}
-
-/// Whether a file of so many bytes could be put in the place of `path`: one is written beside it and removed.
-pub fn try_replace(path: &Path, length: usize) -> Result<(), FileError> {
-    let temporary = beside(path);
-    let written = write_new(&temporary, &vec![b'\n'; length], 0o600, Owner::Ourselves);
-    // Best effort: the failure that is reported is the one that matters.
-    drop(fs::remove_file(&temporary));
-    written
 }
 
 /// Removes a file for good; one that is not there is no error.
@@ -260,32 +224,6 @@ fn directory_of(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     }
-}
-
-/// A name for a temporary file beside this one.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    directory_of(path).join(format!(".{name}.{:016x}.new", u64::from_le_bytes(clock::random())))
-}
-
-fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), FileError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|cause| FileError::system(path, "created", cause))?;
-    file.write_all(bytes).map_err(|cause| FileError::system(path, "written", cause))?;
-    if let Owner::As(facts) = owner {
-        let is = Facts::of(&file.metadata().map_err(|cause| FileError::system(path, "looked at", cause))?);
-        if (is.owner, is.group) != (facts.owner, facts.group) {
-            let owner = (is.owner != facts.owner).then_some(facts.owner);
-            std::os::unix::fs::fchown(&file, owner, Some(facts.group))
-                .map_err(|cause| FileError::system(path, "given its owner", cause))?;
-        }
-    }
-    file.set_permissions(Permissions::from_mode(mode)).map_err(|cause| FileError::system(path, "given its mode", cause))?;
-    file.sync_all().map_err(|cause| FileError::system(path, "made durable", cause))
 }
 
 /// Makes a directory and its parents where they are missing; one that is there stays as it is.
@@ -367,30 +305,5 @@ mod tests {
         std::os::unix::fs::symlink(&looped, &looped).unwrap();
         let words = read(&looped, 1).unwrap_err().to_string();
         assert!(words.starts_with(&format!("{} cannot be opened: Too many levels of symbolic links", looped.display())), "{words}");
-    }
-
-    #[test]
-    fn a_replaced_file_is_another_file_and_nothing_is_left_beside_it() {
-        let directory = directory();
-        let path = directory.path().join("file");
-        replace(&path, b"old", 0o644).unwrap();
-        let old = read(&path, 100).unwrap();
-        replace(&path, b"new", 0o600).unwrap();
-        let new = read(&path, 100).unwrap();
-        assert_eq!(new.bytes.as_slice(), b"new");
-        assert_eq!(new.facts.mode, 0o600);
-        assert_ne!(new.facts.identity, old.facts.identity);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_replacement_that_fails_leaves_the_old_one_and_no_rest() {
-        let directory = directory();
-        let path = directory.path().join("taken");
-        fs::create_dir_all(path.join("inside")).unwrap();
-        let error = replace(&path, b"new", 0o600).unwrap_err();
-        assert!(error.to_string().contains("taken cannot be replaced"), "{error}");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        assert!(replace(&directory.path().join("no/such/file"), b"new", 0o600).is_err());
     }
 }

@@ -18,8 +18,8 @@
 //! Effects: running all of this ([`runner`]), finding and asking sidecars ([`fleet`]), keeping the journal on a disk
 //! ([`journal::disk`]), calls to the provider ([`provider`]), looking at every account ([`survey`]), telling somebody
 //! ([`notify`]), finding what was begun ([`begun`]), what a sidecar does by itself ([`rounds`]) and where it may
-//! ([`place`], [`mounts`]), delivery of a new file ([`sinks`]), values of single commands that the provider may or may not
-//! know yet ([`staged`]).
+//! ([`place`], [`mounts`]), delivery of a new file ([`sinks`]), running a program for any of them ([`program`]), values of
+//! single commands that the provider may or may not know yet ([`staged`]).
 //!
 //! Invariants: the journal is on the disk before anything happens that it speaks of; we choose the value of a secret,
 //! so it is in the journal before the provider knows it, and an answer that got lost is settled by trying the value; a
@@ -52,6 +52,7 @@ pub mod notify;
 pub mod observed;
 pub mod place;
 pub mod plan;
+mod program;
 pub mod provider;
 pub mod report;
 pub mod rounds;

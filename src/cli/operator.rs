@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::line::Line;
 use super::locate::Given;
 use super::report::Failure;
@@ -73,7 +75,28 @@ pub(super) fn operate<T>(files: &Files, command: impl AsyncFnOnce(Operator) -> R
         let _inside = runtime.enter();
         Operator::new(settings)?
     };
-    runtime.block_on(command(operator))
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = command(operator) => done,
+            told = told_to_end() => Err(told),
+        }
+    });
+    // A thread that blocks, on a file system that hangs, does not keep the process.
+    runtime.shutdown_background();
+    done
+}
+
+/// SIGINT or SIGTERM. What is under way is dropped, so that a program that was started does not outlive the command.
+async fn told_to_end() -> Failure {
+    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+        (Err(error), _) | (_, Err(error)) => return Failure::could_not_run("signals cannot be handled").caused_by(&error),
+    };
+    let name = tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    };
+    Failure::could_not_run(format!("ended by {name} before it was done")).hint("run it again: what was begun goes on from there")
 }
 
 fn settings(files: &Files) -> Result<Settings, Failure> {

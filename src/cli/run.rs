@@ -1,6 +1,7 @@
 //! `vonage-sidecar run`: serves until it is told to end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,6 +15,9 @@ use crate::metrics::Metrics;
 use crate::proxy::listen::ListenError;
 use crate::shutdown::{Shutdown, Signals};
 use crate::telemetry::{self, Telemetry};
+
+/// How long a thread that reads or writes a file may take after the drain. What it writes is whole or not there.
+const LAST_FILES: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -32,7 +36,10 @@ pub(super) fn execute(arguments: &Arguments) -> Outcome {
     for warning in warnings.iter().flat_map(crate::problem::Problems::iter) {
         tracing::warn!(problem = %warning, "settings");
     }
-    let ended = runtime(settings.runtime.workers)?.block_on(serve(settings, metrics, &telemetry));
+    let runtime = runtime(settings.runtime.workers)?;
+    let ended = runtime.block_on(serve(settings, metrics, &telemetry));
+    // A thread that blocks, on a lock or on a file system that hangs, does not keep the process.
+    runtime.shutdown_timeout(LAST_FILES);
     drop(telemetry);
     ended
 }

@@ -10,7 +10,7 @@ use super::secrets::enrol::Newcomer;
 use super::secrets::{day, json};
 use crate::credentials::Basic;
 use crate::prove::Proof;
-use crate::rotation::staged::Staged;
+use crate::rotation::staged::{Known, Staged};
 use crate::secret::ApiKey;
 use crate::vonage::management::{Activity, Denied, Enrolled, Secrets, Subaccount, Subaccounts};
 
@@ -123,11 +123,11 @@ async fn created(operator: &Operator, arguments: &Create) -> Outcome {
     let (basic, before) = subaccounts(operator, &access, with).await?;
     try_sinks(&place.sinks(operator)).await?;
     let stage = format!("subaccount {with} {name}");
-    let (account, staged) = match create::find(operator, &stage)? {
-        Some(staged) => (settled(operator, &before, name, &staged).await, staged),
-        None => (None, create::stage(operator, &stage, Vec::new())?),
+    let staged = match create::find(operator, &stage)? {
+        Some(staged) => staged,
+        None => create::stage(operator, &stage, before.iter().map(|sub| sub.key.to_string()).collect())?,
     };
-    let (account, staged) = match account {
+    let (account, staged) = match settled(operator, &before, name, &staged).await? {
         Some(account) => (account, staged),
         None => make(operator, basic, with, name, staged).await?,
     };
@@ -145,34 +145,42 @@ async fn created(operator: &Operator, arguments: &Create) -> Outcome {
     Ok(exit)
 }
 
-/// The subaccount that an earlier call made with the staged value though its answer did not arrive.
-async fn settled(operator: &Operator, before: &[Subaccount], name: &str, staged: &Staged) -> Option<ApiKey> {
-    for sub in before.iter().filter(|sub| sub.name == name) {
-        let basic = Basic::new(&sub.key, staged.value.clone());
-        if operator.provider.prove(&basic).await.1 == Proof::Accepted {
-            return Some(sub.key.clone());
+/// The subaccount that an earlier call made with the staged value though its answer did not arrive: the one of that name
+/// that is new, also when the value is not accepted there yet.
+async fn settled(operator: &Operator, listed: &[Subaccount], name: &str, staged: &Staged) -> Result<Option<ApiKey>, Failure> {
+    if staged.known == Known::Nothing {
+        return Ok(None);
+    }
+    let new: Vec<&ApiKey> = listed.iter().filter(|sub| sub.name == name && staged.is_new(sub.key.as_str())).map(|sub| &sub.key).collect();
+    if let [] | [_] = new.as_slice() {
+        return Ok(new.first().copied().cloned());
+    }
+    for key in new {
+        if operator.provider.prove(&Basic::new(key, staged.value.clone())).await.1 == Proof::Accepted {
+            return Ok(Some(key.clone()));
         }
     }
-    None
+    let failure = Failure::no(format!("there are several new subaccounts {name:?}, and none of them takes the staged value yet"));
+    Err(failure.hint("run it again in a minute: the value is tried at each"))
 }
 
 async fn make(operator: &Operator, with: &Basic, primary: &ApiKey, name: &str, mut staged: Staged) -> Result<(ApiKey, Staged), Failure> {
     let what = format!("no subaccount {name:?} was made");
-    match operator.provider.create_subaccount(with, primary, name, &staged.value).await {
+    let before = staged.known.clone();
+    staged.sends().map_err(|error| create::unstaged(&error))?;
+    let failure = match operator.provider.create_subaccount(with, primary, name, &staged.value).await {
         Ok(Enrolled::Created(made, value)) => {
             if !value.same_as(&staged.value) {
                 staged.becomes(value).map_err(|error| create::unstaged(&error))?;
             }
-            Ok((made.key, staged))
+            return Ok((made.key, staged));
         }
-        Ok(Enrolled::Invalid(words)) => {
-            create::forget(staged)?;
-            Err(Failure::no(what).because(words).hint("choose another name"))
+        Err(trouble) if trouble.may_have_happened() => {
+            return Err(troubled(&format!("nobody knows whether a subaccount {name:?} was made"), trouble));
         }
-        Ok(Enrolled::Denied(reason)) => {
-            create::forget(staged)?;
-            Err(denied(&what, reason))
-        }
-        Err(trouble) => Err(troubled(&what, trouble)),
-    }
+        Ok(Enrolled::Invalid(words)) => Failure::no(what).because(words).hint("choose another name"),
+        Ok(Enrolled::Denied(reason)) => denied(&what, reason),
+        Err(trouble) => troubled(&what, trouble),
+    };
+    Err(create::unmade(staged, &before, failure))
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
+use rustix::process::{getegid, geteuid, getgroups};
 
-use super::{FileError, directory_of};
+use super::{Facts, FileError, directory_of};
 
 /// Makes a directory that only its owner may look into, with those above it.
 pub fn private_directory(path: &Path) -> Result<(), FileError> {
@@ -28,9 +29,22 @@ pub fn may_fill(directory: &Path) -> Result<(), FileError> {
     may.map_err(|cause| FileError::system(nearest, "written to", cause))
 }
 
-/// Whether this user could put a file in the place of this one, as far as rights tell.
-pub fn may_replace(path: &Path) -> Result<(), FileError> {
-    may_fill(directory_of(path))
+/// Whether this user could put a file in the place of this one, and keep its owner and group, as far as rights tell.
+pub fn may_replace(path: &Path, facts: Option<&Facts>) -> Result<(), FileError> {
+    may_fill(directory_of(path))?;
+    match facts {
+        Some(facts) if !may_give(facts) => {
+            Err(FileError::system(path, "replaced (the new file cannot be given its owner and group)", Errno::PERM))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Only root gives files to others; everybody gives theirs to a group that they are in.
+fn may_give(facts: &Facts) -> bool {
+    let (user, group) = (geteuid(), getegid().as_raw());
+    let is_in = || group == facts.group || getgroups().is_ok_and(|groups| groups.iter().any(|other| other.as_raw() == facts.group));
+    user.is_root() || (user.as_raw() == facts.owner && is_in())
 }
 
 /// The regular files of a directory, by name; none when there is no such directory.

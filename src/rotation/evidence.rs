@@ -6,7 +6,7 @@
 //!
 //! Invariants: generations are never compared, since they count in one process each; only ages are, since clocks differ.
 //! Silence is never consent: a sidecar that was seen once counts until it has left the list and refused connections
-//! for [`GONE_AFTER`]. Nobody is not everybody.
+//! for [`GONE_AFTER`]. Nobody is not everybody, and of several sidecars behind one name none has a say.
 //!
 //! Not here: finding and asking sidecars. Facts: the contract of `/status` (`admin::status`), of which this reads what
 //! it needs and no more.
@@ -24,6 +24,9 @@ pub use document::{Unreadable, Whose};
 
 /// A sidecar that left the list and refuses connections for so long is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(300);
+
+/// Why a name behind which several sidecars are has no say.
+const SEVERAL: &str = "several sidecars answer there by turns, of which only one is seen at a time: name each by an address of its own";
 
 /// What one sidecar says about one account.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,6 +196,27 @@ struct Member {
     last: Sighting,
     /// Since when it has been off the list and refusing connections.
     gone_since: Option<Instant>,
+    behind: Behind,
+}
+
+/// Who is behind a name.
+#[derive(Debug, Clone)]
+enum Behind {
+    /// One sidecar, with the names of its starts; the last one is that of now.
+    One(Vec<String>),
+    /// Several: a start was seen again after another one, and no start comes twice.
+    Several,
+}
+
+impl Behind {
+    fn and(self, boot_id: &str) -> Self {
+        match self {
+            Self::One(starts) if starts.last().is_some_and(|last| last == boot_id) => Self::One(starts),
+            Self::One(starts) if starts.iter().any(|start| start == boot_id) => Self::Several,
+            Self::One(starts) => Self::One(starts.into_iter().chain([boot_id.to_owned()]).collect()),
+            Self::Several => Self::Several,
+        }
+    }
 }
 
 impl Watch {
@@ -201,6 +225,7 @@ impl Watch {
         let unseen = |name: &String| Member {
             last: Sighting { name: name.clone(), listing: Listing::Left, answer: Answer::Silent("not asked yet".to_owned()) },
             gone_since: None,
+            behind: Behind::One(Vec::new()),
         };
         Self { began: now, members: known.iter().map(unseen).collect() }
     }
@@ -221,14 +246,22 @@ impl Watch {
 
     /// Takes in a look. Returns the names of those that are dropped by it.
     pub fn note(&mut self, seen: Vec<Sighting>, now: Instant) -> Vec<String> {
-        for sighting in seen {
+        for mut sighting in seen {
             let known = self.members.iter().position(|member| member.last.name == sighting.name);
             let earlier = known.and_then(|at| self.members.get(at)).and_then(|member| member.gone_since);
             let gone_since = match (sighting.listing, &sighting.answer) {
                 (Listing::Left, Answer::Refuses) => Some(earlier.unwrap_or(now)),
                 (Listing::Left, Answer::Look(_) | Answer::Silent(_)) | (Listing::Listed, _) => None,
             };
-            let member = Member { last: sighting, gone_since };
+            let before = known.and_then(|at| self.members.get(at)).map_or(Behind::One(Vec::new()), |member| member.behind.clone());
+            let behind = match &sighting.answer {
+                Answer::Look(look) => before.and(&look.boot_id),
+                Answer::Silent(_) | Answer::Refuses => before,
+            };
+            if let (Behind::Several, Answer::Look(_)) = (&behind, &sighting.answer) {
+                sighting.answer = Answer::Silent(SEVERAL.to_owned());
+            }
+            let member = Member { last: sighting, gone_since, behind };
             match known.and_then(|at| self.members.get_mut(at)) {
                 Some(place) => *place = member,
                 None => self.members.push(member),

@@ -1,12 +1,12 @@
 //! Finds the sidecars that read the credentials file, and asks them.
 //!
 //! Invariants: the list is made anew at each look, and everybody seen before is asked as well; a list that cannot be
-//! made is a failure, never an empty list; each request has a limit of its own, and no more than [`AT_ONCE`] are under
+//! made is a failure, never an empty list; a name is everybody at its addresses, since whoever answers by it may be
+//! another one each time; each request has a limit of its own, and no more than [`AT_ONCE`] are under
 //! way; only a refused connection counts as nobody being there.
 //!
 //! Not here: who is on the list ([`roster`]), what answers prove (`evidence`).
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +19,11 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::config::{self, Address, Settings};
 use crate::rotation::evidence::{Answer, Listing, Look, Sighting, Unreadable, Whose};
+use crate::rotation::program::{Output, Program};
 use crate::secret::AccessToken;
 use crate::tokens::{TokenError, Tokens};
 use ask::{Heard, Speaker};
-use roster::{Member, Way};
+use roster::{Member, Target, Way};
 
 mod ask;
 pub mod roster;
@@ -151,14 +152,14 @@ impl Fleet {
             Sources::Own(origin) => return Ok(vec![Member::at(origin)]),
             Sources::Named(fleet) => fleet,
         };
-        let mut found: Vec<Member> = fleet.members.iter().map(|origin| Member::at(origin)).collect();
+        let mut found = at_every_address(&fleet.members).await;
         if let Some(name) = &fleet.dns {
             let addresses = tokio::net::lookup_host(name).await.map_err(|cause| NoList::Name(name.clone(), cause))?;
             found.extend(addresses.map(|address| Member::at(&format!("http://{address}"))));
         }
         if !fleet.command.is_empty() {
             let output = run(&fleet.command).await.map_err(NoList::Command)?;
-            let told = roster::told(&output).map_err(|line| NoList::Command(format!("printed no status document in line {line}")))?;
+            let told = roster::told(&output).map_err(|untold| NoList::Command(untold.to_string()))?;
             found.extend(told);
         }
         Ok(found)
@@ -169,6 +170,23 @@ impl Fleet {
         let Sources::Named(config::rotation::Fleet { token: Some(token), .. }) = &self.sources else { return Ok(None) };
         Ok(Tokens::read(std::slice::from_ref(token))?.current().first().cloned())
     }
+}
+
+/// Everybody at these origins. A name that cannot be looked up stays a member, which will not answer.
+async fn at_every_address(origins: &[String]) -> Vec<Member> {
+    let mut looking = JoinSet::new();
+    for origin in origins {
+        let origin = origin.clone();
+        looking.spawn(async move {
+            let target = Target::parse(&origin).filter(Target::may_be_many);
+            let found = match &target {
+                Some(target) => Member::at_each(&origin, target, ask::addresses(target).await.unwrap_or_default()),
+                None => Vec::new(),
+            };
+            if found.is_empty() { vec![Member::at(&origin)] } else { found }
+        });
+    }
+    looking.join_all().await.into_iter().flatten().collect()
 }
 
 /// The address at which a sidecar of these settings answers on this machine.
@@ -219,15 +237,12 @@ fn another(status: StatusCode) -> Said {
 
 /// What a command prints.
 async fn run(words: &[String]) -> Result<Bytes, String> {
-    let Some((program, arguments)) = words.split_first() else { return Ok(Bytes::new()) };
-    let mut command = tokio::process::Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let ended = tokio::time::timeout(COMMAND, command.output()).await;
-    match ended {
-        Err(_) => Err(format!("did not end within {} seconds", COMMAND.as_secs())),
-        Ok(Err(cause)) => Err(format!("cannot be started: {cause}")),
-        Ok(Ok(output)) if !output.status.success() => Err(format!("ended with {}", output.status)),
-        Ok(Ok(output)) if output.stdout.len() > LONGEST => Err("printed too much".to_owned()),
-        Ok(Ok(output)) => Ok(output.stdout.into()),
+    let program = Program { words, input: "", output: Output::Standard, most: LONGEST + 1, patience: COMMAND };
+    let ran = program.run().await.map_err(|cause| format!("cannot be started: {cause}"))?;
+    match ran.status {
+        None => Err(format!("did not end within {} seconds", COMMAND.as_secs())),
+        Some(status) if !status.success() => Err(format!("ended with {status}")),
+        Some(_) if ran.said.len() > LONGEST => Err("printed too much".to_owned()),
+        Some(_) => Ok(ran.said.into()),
     }
 }

@@ -52,6 +52,8 @@ mod tests;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPairs;
 
+/// What the name of a journal begins with. No API key has a full stop.
+pub const JOURNAL: &str = "application.";
 /// One rotation of the key pair of one application under way.
 pub type Machine = machine::Machine<KeyPairs>;
 /// What it begins with.
@@ -180,6 +182,10 @@ impl Kind for KeyPairs {
     type Ending = Ending;
     type Stuck = Stuck;
     type Asking = Infallible;
+
+    fn name(plan: &Plan) -> String {
+        format!("{JOURNAL}{}", plan.task.application)
+    }
 
     fn step(view: &View<'_, Self>, chance: &mut Self::Chance) -> Move<Self> {
         steps::step(view, chance).unwrap_or_else(|first| first)

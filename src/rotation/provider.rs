@@ -129,13 +129,13 @@ impl Provider {
         (self.host, Proof::Accepted)
     }
 
-    /// Lists the secrets of an account with the first of these that is not refused, and says which it was.
+    /// Lists the secrets of an account with the first of these that may, and says which it was.
     pub async fn list_with_any<'b>(&self, with: &'b [Basic], account: &ApiKey) -> Result<(&'b Basic, Secrets), Trouble> {
         let mut last = Err(Trouble::NotSent("no_secret"));
         for basic in with {
             match self.list(basic, account).await? {
-                Secrets::Denied(Denied::Unauthorized) => last = Ok((basic, Secrets::Denied(Denied::Unauthorized))),
-                answer @ (Secrets::Listed(_) | Secrets::Denied(_)) => return Ok((basic, answer)),
+                denied @ Secrets::Denied(Denied::Unauthorized | Denied::NoSuchKey | Denied::Forbidden(_)) => last = Ok((basic, denied)),
+                answer @ (Secrets::Listed(_) | Secrets::Denied(Denied::Busy)) => return Ok((basic, answer)),
             }
         }
         last

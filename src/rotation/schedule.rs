@@ -168,7 +168,7 @@ impl<'a> Subject<'a> {
                 Err(never) => return Due::Never(never),
             },
         };
-        let begin = opens(window, earliest.max(self.rested()).max(now));
+        let begin = opens(window, earliest.max(self.rested(now)).max(now));
         if begin <= now { Due::Now } else { Due::At(begin) }
     }
 
@@ -183,9 +183,11 @@ impl<'a> Subject<'a> {
     }
 
     /// Until when one that did not end well is left alone.
-    fn rested(&self) -> SystemTime {
+    fn rested(&self, now: SystemTime) -> SystemTime {
         match self.tried {
             Tried::Well => SystemTime::UNIX_EPOCH,
+            // By a clock that was ahead and is set right now: it says nothing about how long ago that was.
+            Tried::InVain { ended_at, .. } if ended_at > now => SystemTime::UNIX_EPOCH,
             Tried::InVain { times, ended_at } => ended_at + retry_after(self.policy, times),
         }
     }

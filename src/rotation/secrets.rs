@@ -196,6 +196,10 @@ impl Kind for Secrets {
     type Stuck = Stuck;
     type Asking = Unapproved;
 
+    fn name(plan: &Plan) -> String {
+        plan.account.to_string()
+    }
+
     fn step(view: &View<'_, Self>, chance: &mut Self::Chance) -> Move<Self> {
         steps::step(view, chance).unwrap_or_else(|first| first)
     }

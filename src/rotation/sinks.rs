@@ -1,7 +1,7 @@
 //! Where a new credentials file goes: the one writer, and those it hands the file to.
 //!
 //! Invariants: a file is locked, read again, changed in our items only, compared once more, replaced by rename with its
-//! mode and owner kept, and read back; nothing is written when it holds other values of an account than expected;
+//! mode, owner, ACL and extended attributes kept, and read back; nothing is written when it holds other values of an account than expected;
 //! a program gets the file on its standard input and nothing of it in its arguments; what a program says is told
 //! without a value in it; doing the same again writes nothing.
 //!
@@ -132,6 +132,9 @@ impl NotDelivered {
                     "it is mounted read-only: deliver with [[rotation.sinks.command]], or run this where the file is written"
                 }
                 Some(ErrorKind::PermissionDenied) => "run this as the owner of the file and of its directory",
+                Some(ErrorKind::Unsupported) => {
+                    "take its ACL and extended attributes off (setfacl -b, setfattr -x), or deliver with [[rotation.sinks.command]]"
+                }
                 Some(ErrorKind::ResourceBusy) => "it is a mount of a single file: mount its directory",
                 Some(_) | None => "see to it that the file can be replaced, then run it again",
             },

@@ -1,7 +1,8 @@
 //! Values that are on disk before the provider knows them, and stay there until the credentials file holds them.
 //!
 //! One file for each account below `state_dir`, mode 0600. A process that is killed anywhere in between finds the value
-//! again, and tries it to learn whether the provider made it.
+//! again, and tries it to learn whether the provider made it. That a call is about to be made with it is written down
+//! before: from then on the provider may make it at any later time, and no other answer than the making itself settles it.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -27,6 +28,9 @@ struct Document<'d> {
     value: std::borrow::Cow<'d, str>,
     #[serde(default)]
     before: Vec<String>,
+    /// Who does not say so may have sent it.
+    #[serde(default = "yes")]
+    sent: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,10 +43,26 @@ pub struct Staged {
     path: PathBuf,
     /// The value.
     pub value: ApiSecret,
-    /// The secrets that the account had before: one that it has beside them is this one, once it is accepted.
-    pub before: Vec<SecretId>,
-    /// What the provider said when it made it; none when it did not, or its answer did not arrive.
-    pub made: Option<Listed>,
+    /// What was there before, by name: the secrets of the account, or the subaccounts of the primary one. What is there
+    /// beside them is this one, once it is accepted.
+    pub before: Vec<String>,
+    /// What the provider knows of it.
+    pub known: Known,
+}
+
+/// What the provider knows of a staged value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing: no call was made with it.
+    Nothing,
+    /// A call was made, and nobody knows what came of it, or will.
+    Perhaps,
+    /// It has made it, and said this.
+    Made(Listed),
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Why there is no staged value.
@@ -73,12 +93,12 @@ pub fn find(state_dir: &Path, name: &str) -> Result<Option<Staged>, NotStaged> {
         let document: Document<'_> =
             serde_json::from_slice(&contents.bytes).ok().filter(|document: &Document<'_>| document.schema <= SCHEMA)?;
         let text = Zeroizing::new(document.value.into_owned());
-        let made = match document.id {
-            Some(id) => Some(Listed { id: SecretId::parse(&id).ok()?, created_at: document.created_at.as_deref().and_then(date) }),
-            None => None,
+        let known = match document.id {
+            Some(id) => Known::Made(Listed { id: SecretId::parse(&id).ok()?, created_at: document.created_at.as_deref().and_then(date) }),
+            None if document.sent => Known::Perhaps,
+            None => Known::Nothing,
         };
-        let before = document.before.iter().map(|id| SecretId::parse(id).ok()).collect::<Option<_>>()?;
-        Some(Staged { path: path.clone(), value: ApiSecret::parse(&text).ok()?, before, made })
+        Some(Staged { path: path.clone(), value: ApiSecret::parse(&text).ok()?, before: document.before, known })
     };
     read().map(Some).ok_or_else(|| NotStaged::Unreadable(path.clone()))
 }
@@ -87,8 +107,8 @@ fn date(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(text).ok()
 }
 
-/// Stages a new value under this name, for an account that has these secrets.
-pub fn stage(state_dir: &Path, name: &str, before: Vec<SecretId>) -> Result<Staged, NotStaged> {
+/// Stages a new value under this name, beside what is there before.
+pub fn stage(state_dir: &Path, name: &str, before: Vec<String>) -> Result<Staged, NotStaged> {
     let path = place(state_dir, name);
     if let Some(directory) = path.parent() {
         files::private_directory(directory)?;
@@ -98,7 +118,7 @@ pub fn stage(state_dir: &Path, name: &str, before: Vec<SecretId>) -> Result<Stag
             break value;
         }
     };
-    let staged = Staged { path, value, before, made: None };
+    let staged = Staged { path, value, before, known: Known::Nothing };
     staged.save()?;
     Ok(staged)
 }
@@ -106,16 +126,32 @@ pub fn stage(state_dir: &Path, name: &str, before: Vec<SecretId>) -> Result<Stag
 impl Staged {
     /// Which of these is it, given that it is accepted; none when that is not certain.
     pub fn among(&self, listed: &[Listed]) -> Option<Listed> {
-        let mut new = listed.iter().filter(|secret| !self.before.contains(&secret.id));
+        let mut new = listed.iter().filter(|secret| self.is_new(secret.id.as_str()));
         match (new.next(), new.next()) {
             (Some(only), None) => Some(only.clone()),
             (Some(_) | None, Some(_) | None) => None,
         }
     }
 
+    /// Whether this was not there before.
+    pub fn is_new(&self, name: &str) -> bool {
+        self.before.iter().all(|known| known != name)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Notes that a call is about to be made with it.
+    pub fn sends(&mut self) -> Result<(), NotStaged> {
+        self.known = Known::Perhaps;
+        self.save()
+    }
+
     /// Notes what the provider said.
     pub fn made(&mut self, made: Listed) -> Result<(), NotStaged> {
-        self.made = Some(made);
+        self.known = Known::Made(made);
         self.save()
     }
 
@@ -140,12 +176,17 @@ impl Staged {
 
     fn save(&self) -> Result<(), NotStaged> {
         let text = self.value.written();
+        let made = match &self.known {
+            Known::Made(made) => Some(made),
+            Known::Nothing | Known::Perhaps => None,
+        };
         let document = Document {
             schema: SCHEMA,
             value: std::borrow::Cow::Borrowed(text.as_str()),
-            before: self.before.iter().map(ToString::to_string).collect(),
-            id: self.made.as_ref().map(|made| made.id.to_string()),
-            created_at: self.made.as_ref().and_then(|made| made.created_at).map(|at| humantime::format_rfc3339(at).to_string()),
+            before: self.before.clone(),
+            sent: self.known != Known::Nothing,
+            id: made.map(|made| made.id.to_string()),
+            created_at: made.and_then(|made| made.created_at).map(|at| humantime::format_rfc3339(at).to_string()),
         };
         let bytes = serde_json::to_vec(&document).map(Zeroizing::new).map_err(|_| NotStaged::Unreadable(self.path.clone()))?;
         Ok(files::replace(&self.path, &bytes, 0o600)?)

@@ -22,7 +22,7 @@ pub(super) async fn rotate(arguments: &Arguments, operator: Operator) -> Outcome
     let begun = begun::find(&operator.settings.rotation.state_dir)
         .map_err(|error| Failure::could_not_run("it cannot be seen what was begun").caused_by(&error).hint("see --state-dir"))?;
     let due = due(&operator, &begun).await;
-    if begun.is_empty() && due.as_ref().is_ok_and(Vec::is_empty) {
+    if begun.is_empty() && due.as_ref().is_ok_and(Due::is_nothing) {
         report::notice("nothing is due\n");
         return Ok(Exit::Done);
     }
@@ -34,8 +34,12 @@ pub(super) async fn rotate(arguments: &Arguments, operator: Operator) -> Outcome
         came.push(go_on(arguments, application, window, &rotator).await);
     }
     let go_on_with = accounts.into_iter().flat_map(|(account, want)| wanted(arguments, vec![account], want));
+    let mut unseen = Vec::new();
     let orders: Vec<Order> = match due {
-        Ok(due) => go_on_with.chain(wanted(arguments, due, Want::Rotate)).collect(),
+        Ok(due) => {
+            unseen = due.unseen;
+            go_on_with.chain(wanted(arguments, due.accounts, Want::Rotate)).collect()
+        }
         Err(failure) => {
             came.push(Err(failure));
             go_on_with.collect()
@@ -47,7 +51,29 @@ pub(super) async fn rotate(arguments: &Arguments, operator: Operator) -> Outcome
     for (application, window) in closed {
         came.push(go_on(arguments, application, window, &rotator).await);
     }
+    if !unseen.is_empty() {
+        came.push(Err(not_seen(&unseen)));
+    }
     report::together(came)
+}
+
+/// Of which accounts a rotation is to begin, as far as can be seen.
+#[derive(Default)]
+struct Due {
+    accounts: Vec<ApiKey>,
+    unseen: Vec<ApiKey>,
+}
+
+impl Due {
+    fn is_nothing(&self) -> bool {
+        self.accounts.is_empty() && self.unseen.is_empty()
+    }
+}
+
+/// What cannot be seen must not pass for what is in order, whatever was due beside it.
+fn not_seen(unseen: &[ApiKey]) -> Failure {
+    let failure = unseen.iter().fold(Failure::no("not every account can be seen"), Failure::because);
+    failure.hint("vonage-sidecar secrets audit says more")
 }
 
 fn unread(error: &dyn std::error::Error) -> Failure {
@@ -57,7 +83,7 @@ fn unread(error: &dyn std::error::Error) -> Failure {
 async fn in_turn(arguments: &Arguments, orders: Vec<Order>, rotator: &Rotator) -> Outcome {
     let came = rotator.rotate_all(orders, Pace::InTurn, &teller(arguments.json)).await;
     let came = came.map_err(|error| not_run("nothing was done", &error))?;
-    let is_elsewhere = |came: &Came| matches!(came, Came::NotRun(NotRun::Disk(DiskError::Locked(_))));
+    let is_elsewhere = |came: &Came| matches!(came, Came::NotRun(NotRun::Disk(DiskError::Locked { .. })));
     let (elsewhere, here): (Vec<_>, Vec<_>) = came.into_iter().partition(|(_, came)| is_elsewhere(came));
     for (account, _) in elsewhere {
         goes_on_elsewhere(&account);
@@ -69,7 +95,7 @@ async fn in_turn(arguments: &Arguments, orders: Vec<Order>, rotator: &Rotator) -
 async fn go_on(arguments: &Arguments, application: ApplicationId, window: Window, rotator: &Rotator) -> Outcome {
     let order = KeyOrder { application, want: Want::Resume, window, terms: arguments.terms() };
     match rotator.rotate_keys(&order, &teller(arguments.json)).await {
-        Err(NotRun::Disk(DiskError::Locked(_))) => {
+        Err(NotRun::Disk(DiskError::Locked { .. })) => {
             goes_on_elsewhere(&order.application);
             Ok(Exit::Done)
         }
@@ -82,14 +108,14 @@ fn goes_on_elsewhere(whose: &dyn std::fmt::Display) {
 }
 
 /// The accounts of which a rotation is to begin. None while the schedule pauses.
-async fn due(operator: &Operator, begun: &Begun) -> Result<Vec<ApiKey>, Failure> {
+async fn due(operator: &Operator, begun: &Begun) -> Result<Due, Failure> {
     let rotation = &operator.settings.rotation;
     if rotation.policies.is_empty() {
         return Err(Failure::no("no policy says when a secret is due").hint("add a [[rotation.policy]] with max_age to sidecar.toml"));
     }
     if place::is_paused(&rotation.state_dir) {
         report::notice("paused, so nothing is begun: `vonage-sidecar schedule resume` ends it\n");
-        return Ok(Vec::new());
+        return Ok(Due::default());
     }
     let parsed = operator.held()?;
     let is_begun = |key: &ApiKey| begun.accounts.iter().any(|(account, _)| account == key);
@@ -99,10 +125,6 @@ async fn due(operator: &Operator, begun: &Begun) -> Result<Vec<ApiKey>, Failure>
         report::notice(&format!("{account} is not seen: {why}\n"));
     }
     let subjects: Vec<Subject<'_>> = seen.iter().filter_map(|seen| Subject::of(seen, &rotation.policies, Tried::Well, now)).collect();
-    let due = schedule::all_due(&subjects, now);
-    // What cannot be seen must not pass for what is in order.
-    if due.is_empty() && subjects.len() < seen.len() {
-        return Err(Failure::no("not every account can be seen").hint("vonage-sidecar secrets audit says more"));
-    }
-    Ok(due)
+    let unseen = seen.iter().filter(|seen| seen.listed.is_err()).map(|seen| seen.account.clone()).collect();
+    Ok(Due { accounts: schedule::all_due(&subjects, now), unseen })
 }

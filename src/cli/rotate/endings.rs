@@ -3,6 +3,7 @@
 use crate::cli::line::Line;
 use crate::cli::report::{self, Exit, Failure, Outcome};
 use crate::rotation::halt::{End, Halt};
+use crate::rotation::journal::disk::DiskError;
 use crate::rotation::machine::Kind;
 use crate::rotation::runner::all::Came;
 use crate::rotation::runner::{NotRun, Ran};
@@ -63,7 +64,16 @@ pub(in crate::cli) fn not_run(what: &str, error: &NotRun) -> Failure {
         NotRun::NoSuchApplication(_) => failure.ending_with(Exit::No).hint("vonage-sidecar check lists what it has"),
         NotRun::Underway(_) => failure.ending_with(Exit::No).hint("finish it with `rotate`, or go back with `rotate --abort`"),
         NotRun::NoWayBack(_) => failure.ending_with(Exit::No).hint("run it again without --abort"),
-        NotRun::Disk(_) => failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory"),
+        // Not another directory: a second rotation would make a second secret.
+        NotRun::Disk(DiskError::Locked { .. }) => {
+            failure.hint("wait for that one to end, then run it again: it may be another command, or the schedule of a sidecar")
+        }
+        NotRun::Disk(DiskError::Misplaced { .. }) => {
+            failure.hint("give it back the name of its account, or move it away and look at `secrets list` for a secret that nobody holds")
+        }
+        NotRun::Disk(DiskError::File(_) | DiskError::Unusable { .. }) => {
+            failure.hint("rotation.state_dir in sidecar.toml, or --state-dir, names the directory")
+        }
         NotRun::Setup(_) => failure.hint("see [upstream] in sidecar.toml"),
     }
 }

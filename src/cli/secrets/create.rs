@@ -1,7 +1,8 @@
 //! `secrets create` and `secrets import`: a new secret gets to the file, whoever made it.
 //!
 //! A value is staged (0600, below `state_dir`) before the provider knows it. Whatever fails then, the same command run
-//! again finds it, tries it to learn what was done, and goes on from there.
+//! again finds it, tries it to learn what was done, and goes on from there. A value with which an earlier call was made
+//! is forgotten only when it is in the file, whatever a later call is told.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::time::Duration;
@@ -16,8 +17,8 @@ use crate::credentials::file::Parsed;
 use crate::credentials::{Basic, Label};
 use crate::prove::Proof;
 use crate::rotation::drift;
-use crate::rotation::staged::{self, NotStaged, Staged};
-use crate::secret::{ApiKey, ApiSecret, SecretId};
+use crate::rotation::staged::{self, Known, NotStaged, Staged};
+use crate::secret::{ApiKey, ApiSecret};
 use crate::vonage::hosts::Host;
 use crate::vonage::management::{Created, Listed};
 
@@ -77,22 +78,23 @@ async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     let mut staged = match find(operator, account.as_str())? {
         Some(staged) => staged,
         None if listed.len() >= SLOTS => return Err(full(account, &parsed, &listed)),
-        None => stage(operator, account.as_str(), listed.iter().map(|secret| secret.id.clone()).collect())?,
+        None => stage(operator, account.as_str(), listed.iter().map(|secret| secret.id.to_string()).collect())?,
     };
-    if staged.made.is_none() {
+    if !matches!(staged.known, Known::Made(_)) {
         staged = make(operator, basic, account, &parsed, listed.len(), staged).await?;
     }
     if let Err(last) = arguments.way.patience.prove(operator, account, &staged.value).await {
         return Err(unproven(account, last));
     }
-    let made = match &staged.made {
-        Some(made) => Some(made.clone()),
+    let made = match &staged.known {
+        Known::Made(made) => Some(made.clone()),
         // The answer of the call that made it did not arrive.
-        None => staged.among(&operator.listed(std::slice::from_ref(basic), account).await?.1),
+        Known::Nothing | Known::Perhaps => staged.among(&operator.listed(std::slice::from_ref(basic), account).await?.1),
     };
     // What was just accepted, of an account with a single secret, is that one.
     let is_live = held.iter().any(|item| Basic::new(account, item.value.clone()).header == basic.header);
-    let other = if let [only] = staged.before.as_slice() { listed.iter().find(|secret| is_live && secret.id == *only) } else { None };
+    let only = if let [only] = staged.before.as_slice() { Some(only) } else { None };
+    let other = listed.iter().find(|secret| is_live && only.is_some_and(|only| secret.id.as_str() == only));
     let new = Newcomer { account, primary: with.as_ref(), value: &staged.value, made: made.as_ref(), other };
     let exit = arguments.way.place.add(operator, &held, &new).await?;
     staged.forget().map_err(|error| unstaged(&error))?;
@@ -117,22 +119,32 @@ async fn make(
         let failure = Failure::no(format!("{what}: a value is staged, and both slots are taken, perhaps by it"));
         return Err(failure.hint("wait a minute and run it again: it is tried once more; or revoke the secret that is not yours"));
     }
-    match operator.provider.create(with, account, &staged.value).await {
-        Ok(Created::Created(made)) => staged.made(made).map(|()| staged).map_err(|error| unstaged(&error)),
-        Ok(Created::Full) => {
-            forget(staged)?;
-            Err(full(account, parsed, &[]))
+    let before = staged.known.clone();
+    staged.sends().map_err(|error| unstaged(&error))?;
+    let failure = match operator.provider.create(with, account, &staged.value).await {
+        Ok(Created::Created(made)) => return staged.made(made).map(|()| staged).map_err(|error| unstaged(&error)),
+        Err(trouble) if trouble.may_have_happened() => return Ok(staged),
+        Ok(Created::Full) => full(account, parsed, &[]),
+        Ok(Created::Invalid(words)) => Failure::no(what).because(words).hint("run it again: another value is made"),
+        Ok(Created::Denied(reason)) => denied(&what, reason),
+        Err(trouble) => troubled(&what, trouble),
+    };
+    Err(unmade(staged, &before, failure))
+}
+
+/// A call that made nothing. The value is of no use any more, unless an earlier call may have made it.
+pub(in crate::cli) fn unmade(staged: Staged, before: &Known, failure: Failure) -> Failure {
+    match before {
+        Known::Nothing => match staged.forget() {
+            Ok(()) => failure,
+            Err(error) => unstaged(&error),
+        },
+        Known::Perhaps | Known::Made(_) => {
+            let kept = format!("the value of an earlier call, which may have made it, is kept in {}", staged.path().display());
+            failure.because(kept).hint(
+                "run it again in a minute: the value is tried first; remove the file only when Vonage lists nothing that you cannot account for",
+            )
         }
-        Ok(Created::Invalid(words)) => {
-            forget(staged)?;
-            Err(Failure::no(what).because(words).hint("run it again: another value is made"))
-        }
-        Ok(Created::Denied(reason)) => {
-            forget(staged)?;
-            Err(denied(&what, reason))
-        }
-        Err(trouble) if trouble.may_have_happened() => Ok(staged),
-        Err(trouble) => Err(troubled(&what, trouble)),
     }
 }
 
@@ -207,7 +219,7 @@ pub(in crate::cli) fn find(operator: &Operator, name: &str) -> Result<Option<Sta
 }
 
 /// Stages a new value.
-pub(in crate::cli) fn stage(operator: &Operator, name: &str, before: Vec<SecretId>) -> Result<Staged, Failure> {
+pub(in crate::cli) fn stage(operator: &Operator, name: &str, before: Vec<String>) -> Result<Staged, Failure> {
     staged::stage(&operator.settings.rotation.state_dir, name, before).map_err(|error| unstaged(&error))
 }
 

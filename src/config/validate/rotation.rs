@@ -119,6 +119,11 @@ fn window(check: &mut Check<'_>, field: &str, raw: &Text) -> Window {
         let (from, to) = raw.get_ref().split_once('-')?;
         Some(Window::Between { from: minute(from)?, to: minute(to)? })
     };
+    if let Some(Window::Between { from, to }) = read()
+        && from == to
+    {
+        check.error(Some(raw.span()), field, "is never open", "leave it out when a rotation may begin at any time of the day");
+    }
     read().unwrap_or_else(|| {
         check.error(Some(raw.span()), field, "is not a part of a day", "write \"HH:MM-HH:MM\" in UTC, such as \"02:00-05:00\"");
         Window::Always

@@ -259,6 +259,7 @@ fn a_schedule_that_could_not_be_kept_is_bad() {
     assert!(bad("[rotation]\nschedule = \"here\"\n").contains("rotation.schedule has nothing to go by"));
     let policy = "[[rotation.policy]]\nmax_age = \"30d\"\n";
     assert!(bad(&format!("{policy}every = \"30d\"\nwindow = \"02:00-05:00\"\n")).contains("rotation.policy[0].window may open only after"));
+    assert!(bad(&format!("{policy}window = \"02:00-02:00\"\n")).contains("rotation.policy[0].window is never open"));
     assert!(bad(&format!("{policy}jitter = \"25d\"\n")).contains("rotation.policy[0].jitter is longer than every"));
 }
 

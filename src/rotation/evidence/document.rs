@@ -75,10 +75,17 @@ struct Value {
     id: Option<SecretId>,
     #[serde(default)]
     standing: std::collections::BTreeMap<String, String>,
+    /// Null is never. Without it nothing is known, and that must not pass for never.
+    #[serde(deserialize_with = "there")]
     last_used_seconds: Option<f64>,
     last_accepted_seconds: Option<f64>,
     #[serde(default)]
     served: u64,
+}
+
+/// A member that may be null, and must be there.
+fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    Option::deserialize(from)
 }
 
 /// The contract that is read here.

@@ -58,6 +58,26 @@ fn blocked(look: Look) -> Why {
     }
 }
 
+/// What keeps the gate shut after one sidecar answered with these starts, one after the other.
+fn after_starts(starts: &[&str]) -> Gate {
+    let (began, revision, new, old) = (start(), Revision::parse("r2").unwrap(), id("new"), id("old"));
+    let mut watch = Watch::begin(&["one".to_owned()], began);
+    let now = began + seconds(100);
+    for boot_id in starts {
+        watch.note(vec![seen("one", Listing::Listed, Answer::Look(Look { boot_id: (*boot_id).to_owned(), ..good() }))], now);
+    }
+    watch.gate(&question(&revision, &new, &old), 1, now)
+}
+
+#[test]
+fn several_sidecars_behind_one_name_have_no_say_and_one_that_starts_anew_has() {
+    assert_eq!(after_starts(&["a", "a", "b", "c", "c"]), Gate::Open(1));
+    for by_turns in [&["a", "b", "a"][..], &["a", "b", "a", "a", "a"]] {
+        let Gate::Shut { on, ask } = after_starts(by_turns) else { panic!("{by_turns:?}") };
+        assert!(ask.is_empty() && on[0].to_string().contains("name each by an address of its own"), "{on:?}");
+    }
+}
+
 fn account(key: &str) -> Whose {
     Whose::Account(ApiKey::parse(key).unwrap())
 }
@@ -146,6 +166,10 @@ fn a_document_is_read_for_one_account_and_the_rest_is_ignored() {
         Look::parse(br#"{"schema":2,"boot_id":"b","uptime_seconds":1,"revision":null,"accounts":[]}"#, &account("a")),
         Err(Unreadable::Newer(2))
     );
+    // Silence about the last use is not "never".
+    let silent = std::str::from_utf8(text).unwrap().replace("\"last_used_seconds\":0.0,", "");
+    let unreadable = Look::parse(silent.as_bytes(), &account("abcd1234")).unwrap_err();
+    assert!(unreadable.to_string().contains("last_used_seconds"), "{unreadable}");
     assert!(matches!(Look::parse(b"<html>", &account("a")), Err(Unreadable::Malformed(_))));
 }
 

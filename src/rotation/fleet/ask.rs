@@ -89,9 +89,17 @@ pub(super) async fn exchange(
     tokio::time::timeout(patience, talk).await.unwrap_or(Err(Unheard::TooSlow(patience)))
 }
 
+/// Every address of the name, or the one that is asked for.
+pub(super) async fn addresses(target: &Target) -> std::io::Result<Vec<SocketAddr>> {
+    match target.only {
+        Some(address) => Ok(vec![SocketAddr::new(address, target.port)]),
+        None => Ok(tokio::net::lookup_host((target.host.as_str(), target.port)).await?.collect()),
+    }
+}
+
 /// The first address that answers. Refused only when all of them are.
 async fn connect(target: &Target) -> Result<(TcpStream, SocketAddr), Unheard> {
-    let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(Unheard::Unreachable)?;
+    let addresses = addresses(target).await.map_err(Unheard::Unreachable)?;
     let mut failed = None;
     for address in addresses {
         match TcpStream::connect(address).await {

@@ -1,7 +1,8 @@
 //! Keeps journals in a directory, one an account or application, and lets one process at a time at each.
 //!
 //! Invariants: a journal is whole or the one before; it is durable, and so is its name, before a save returns; nobody
-//! but the owner can read it; who holds a [`Disk`] is the only one on this machine that rotates the account.
+//! but the owner can read it; who holds a [`Disk`] is the only one on this machine that rotates the account; a journal
+//! under the name of another account is not taken up.
 //!
 //! Not here: what is in it ([`super::Journal`]). Two machines with a directory each are not kept apart by this.
 
@@ -37,8 +38,13 @@ pub enum DiskError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Another process is at it.
-    #[error("{} is locked: another process is at it; wait for it to end", .0.display())]
-    Locked(PathBuf),
+    #[error("{} is locked: another process is at it{}", .path.display(), .holder.map(|id| format!(" (number {id})")).unwrap_or_default())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+        /// The number of the process, when that is known.
+        holder: Option<u32>,
+    },
     /// The text is of no use.
     #[error("{}: {cause}", .path.display())]
     Unusable {
@@ -47,11 +53,19 @@ pub enum DiskError {
         /// Why.
         cause: Unusable,
     },
+    /// It is of another account or application.
+    #[error("{} is the journal of {of}", .path.display())]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+        /// The name by which it would be found.
+        of: String,
+    },
 }
 
 impl Disk {
-    /// What the name of a journal of an application begins with. No API key has a full stop.
-    pub const APPLICATION: &str = "application.";
+    /// What the name of a journal of an application begins with.
+    pub const APPLICATION: &str = keypair::JOURNAL;
 
     /// Takes the journal of an account, in a directory that is made when it is missing.
     pub fn open(directory: &Path, account: &ApiKey) -> Result<Self, DiskError> {
@@ -66,7 +80,7 @@ impl Disk {
     fn named(directory: &Path, name: &str) -> Result<Self, DiskError> {
         files::private_directory(directory)?;
         let path = directory.join(format!("{name}.lock"));
-        let lock = files::lock_file(&path)?.ok_or(DiskError::Locked(path))?;
+        let lock = files::lock_file(&path)?.ok_or_else(|| DiskError::Locked { holder: files::holder(&path), path })?;
         let disk = Self { path: directory.join(format!("{name}.json")), _lock: lock };
         disk.sweep(directory)?;
         Ok(disk)
@@ -116,7 +130,12 @@ fn read<K: Kind>(path: &Path) -> Result<Option<Journal<K>>, DiskError> {
     };
     let unusable = |cause| DiskError::Unusable { path: path.to_path_buf(), cause };
     let text = std::str::from_utf8(&contents.bytes).map_err(|_| unusable(Unusable::Malformed { line: 1, column: 1 }))?;
-    Journal::parse(text).map(Some).map_err(unusable)
+    let journal: Journal<K> = Journal::parse(text).map_err(unusable)?;
+    let of = K::name(&journal.plan);
+    if path.file_stem().is_none_or(|stem| *stem != *of) {
+        return Err(DiskError::Misplaced { path: path.to_path_buf(), of });
+    }
+    Ok(Some(journal))
 }
 
 #[cfg(test)]
@@ -144,11 +163,24 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_of_another_account_is_not_taken_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = ApiKey::parse("other").unwrap();
+        Disk::open(directory.path(), &account()).unwrap().save(&journal()).unwrap();
+        std::fs::rename(directory.path().join("abcd1234.json"), directory.path().join("other.json")).unwrap();
+        let told = Disk::open(directory.path(), &other).unwrap().load::<Secrets>().unwrap_err();
+        assert!(told.to_string().ends_with("other.json is the journal of abcd1234"), "{told}");
+        assert!(matches!(Disk::peek(directory.path(), &other), Err(DiskError::Misplaced { .. })));
+    }
+
+    #[test]
     fn one_process_at_a_time_has_an_account() {
         let directory = tempfile::tempdir().unwrap();
         let first = Disk::open(directory.path(), &account()).unwrap();
         let second = Disk::open(directory.path(), &account()).unwrap_err();
-        assert!(matches!(second, DiskError::Locked(_)), "{second}");
+        let us = std::process::id();
+        assert!(matches!(second, DiskError::Locked { holder: Some(holder), .. } if holder == us), "{second}");
+        assert!(second.to_string().ends_with(&format!("another process is at it (number {us})")), "{second}");
         Disk::open(directory.path(), &ApiKey::parse("other").unwrap()).unwrap();
         drop(first);
         Disk::open(directory.path(), &account()).unwrap();

@@ -35,7 +35,7 @@ pub enum Window {
 
 /// A text that is no window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected HH:MM-HH:MM in UTC, such as 02:00-04:30")]
+#[error("expected HH:MM-HH:MM in UTC with two times that differ, such as 02:00-04:30")]
 pub struct NoWindow;
 
 impl std::str::FromStr for Window {

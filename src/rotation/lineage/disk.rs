@@ -1,17 +1,13 @@
 //! The lineage in a directory, for all processes that deploy from there.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::Lineage;
-use crate::clock;
 use crate::files::{self, Failure, FileError, Lock};
 use crate::secret::Revision;
 
 /// Longer than the longest lineage.
 const LONGEST: usize = 1 << 20;
-/// How often a lock that somebody else has is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
 
 fn place(state_dir: &Path) -> PathBuf {
     state_dir.join("lineage.json")
@@ -26,17 +22,10 @@ pub fn load(state_dir: &Path) -> Result<Lineage, FileError> {
     }
 }
 
-/// Waits for its turn among those that deploy; none after `patience`. Blocks.
-pub fn turn(state_dir: &Path, patience: Duration) -> Result<Option<Lock>, FileError> {
+/// Takes the turn among those that deploy; none while it is somebody else's.
+pub fn turn(state_dir: &Path) -> Result<Option<Lock>, FileError> {
     files::private_directory(state_dir)?;
-    let end = clock::now() + patience;
-    loop {
-        match files::lock_file(&state_dir.join("lineage.lock"))? {
-            Some(lock) => return Ok(Some(lock)),
-            None if clock::now() >= end => return Ok(None),
-            None => std::thread::sleep(PAUSE),
-        }
-    }
+    files::lock_file(&state_dir.join("lineage.lock"))
 }
 
 /// Notes that a deploy is about to be made, by whoever has the turn.

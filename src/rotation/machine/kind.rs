@@ -10,6 +10,7 @@ use crate::rotation::Value;
 use crate::rotation::effect::Doing;
 use crate::rotation::halt::{Amiss, Credential, Halt};
 use crate::rotation::journal::Journal;
+use crate::rotation::plan::Plan;
 use crate::rotation::report;
 use crate::secret::Revision;
 use crate::vonage::hosts::Host;
@@ -53,6 +54,9 @@ pub trait Kind: Part + PartialEq + Eq {
     type Stuck: Part + Eq + Halt + From<Amiss>;
     /// What a person must say yes to.
     type Asking: Part + Eq + Halt;
+
+    /// By which name its journal is kept.
+    fn name(plan: &Plan<Self::Task>) -> String;
 
     /// What comes next in the state that the rotation is in.
     fn step(view: &View<'_, Self>, chance: &mut Self::Chance) -> Move<Self>;

@@ -192,4 +192,6 @@ fn a_clock_that_was_set_back_holds_nothing_up() {
     let subjects: Vec<Subject<'_>> = Subject::of(&seen, &policies, Tried::Well, midnight()).into_iter().collect();
     let last = Some(midnight() + 100 * DAYS);
     assert_eq!(turn(&subjects, Beginnings::Allowed, last, midnight()), Turn::Begin(seen.account.clone()));
+    // Nor does a rotation that did not end well while the clock was ahead.
+    assert_eq!(due(&seen, policy(), Tried::InVain { times: 1, ended_at: midnight() + 30 * DAYS }, midnight()), Due::Now);
 }

@@ -32,26 +32,37 @@ pub(super) enum Absent {
 
 /// Whether the file could be replaced, which is tried beside it.
 pub(super) fn try_out(path: &Path, modes: Modes) -> Result<(), NotDelivered> {
-    let (real, length) = looked_at(path, modes)?;
-    files::try_replace(&real, length + ROOM)?;
+    let Target { real, facts, length } = looked_at(path, modes)?;
+    match &facts {
+        Some(facts) => files::try_replace_like(&real, length + ROOM, facts)?,
+        None => files::try_replace(&real, length + ROOM)?,
+    }
     Ok(())
 }
 
 /// The same by looks alone: nothing is written, so that a full disk is not seen.
 pub(super) fn look(path: &Path, modes: Modes) -> Result<(), NotDelivered> {
-    let (real, _length) = looked_at(path, modes)?;
-    files::may_replace(&real)?;
+    let Target { real, facts, .. } = looked_at(path, modes)?;
+    files::may_replace(&real, facts.as_ref())?;
     Ok(())
 }
 
-/// The file that would be replaced, and how long it is.
-fn looked_at(path: &Path, modes: Modes) -> Result<(PathBuf, usize), NotDelivered> {
+/// The file that would be replaced.
+struct Target {
+    real: PathBuf,
+    /// None when it is not there yet.
+    facts: Option<Facts>,
+    length: usize,
+}
+
+fn looked_at(path: &Path, modes: Modes) -> Result<Target, NotDelivered> {
     let real = resolved(path)?;
-    if let Some(facts) = facts(&real)? {
-        not_for_everybody(path, &facts)?;
+    let facts = facts(&real)?;
+    if let Some(facts) = &facts {
+        not_for_everybody(path, facts)?;
     }
     let length = super::current(path, modes)?.text.len();
-    Ok((real, length))
+    Ok(Target { real, facts, length })
 }
 
 /// Makes the file hold the changes.

@@ -12,6 +12,8 @@ use crate::rotation::lineage::{self, Lineage};
 
 /// How long others may take to deliver, who may wait for a file to arrive.
 const TURN: Duration = Duration::from_mins(10);
+/// How often a turn that somebody else has is tried for again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a delivered file may take to come back: the kubelet takes up to a minute and a half.
 const ARRIVAL: Duration = Duration::from_mins(3);
 /// How often it is looked for.
@@ -56,9 +58,9 @@ impl Sinks {
     }
 
     async fn turn(&self, delivery: &Delivery) -> Result<Lock, NotDelivered> {
+        let turn = self.alone().await?;
         let (sinks, delivery) = (self.clone(), delivery.clone());
         blocking(move || {
-            let turn = lineage::disk::turn(&sinks.state_dir, TURN)?.ok_or_else(|| NotDelivered::Locked(sinks.credentials.clone()))?;
             if sinks.goes_elsewhere() {
                 return Ok(turn);
             }
@@ -70,5 +72,18 @@ impl Sinks {
             Ok(turn)
         })
         .await
+    }
+
+    /// Waits for the others between two tries and never in one: a process that is told to end does not wait with it.
+    async fn alone(&self) -> Result<Lock, NotDelivered> {
+        let end = clock::now() + TURN;
+        loop {
+            let state_dir = self.state_dir.clone();
+            match blocking(move || Ok(lineage::disk::turn(&state_dir)?)).await? {
+                Some(turn) => return Ok(turn),
+                None if clock::now() >= end => return Err(NotDelivered::Locked(self.credentials.clone())),
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
     }
 }

@@ -4,11 +4,12 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use vonage_sidecar::cli;
-use vonage_sidecar::config::rotation::Sink;
+use vonage_sidecar::config::rotation::{Schedule, Sink};
 
 use super::*;
 
 const SERVICE: &str = include_str!("../../../config/systemd/vonage-sidecar-rotate.service");
+const SETTINGS: &str = include_str!("../../../config/systemd/sidecar.toml");
 const TIMER: &str = include_str!("../../../config/systemd/vonage-sidecar-rotate.timer");
 const CRONJOB: &str = include_str!("../../../config/kubernetes/rotate-cronjob.yaml");
 
@@ -44,10 +45,8 @@ fn mounted(path: &str) -> Value {
 #[test]
 fn the_unit_rotates_what_is_due_into_a_directory_that_it_may_write_and_that_persists() {
     let words: Vec<&str> = value(SERVICE, "ExecStart").split(' ').collect();
-    assert_eq!(words[..3], ["/usr/local/bin/vonage-sidecar", "rotate", "--if-due"]);
+    assert_eq!(words, ["/usr/local/bin/vonage-sidecar", "rotate", "--if-due"]);
     cli::understands(&words).unwrap();
-    let state = format!("/var/lib/{}", value(SERVICE, "StateDirectory"));
-    assert_eq!(words[3..], ["--state-dir", &state]);
     let credentials = value(SERVICE, "Environment").split_once('=').unwrap().1;
     assert!(UNIT.contains(credentials), "the service beside it reads another file");
     assert_eq!(value(SERVICE, "ReadWritePaths"), Path::new(credentials).parent().unwrap().to_str().unwrap());
@@ -55,6 +54,16 @@ fn the_unit_rotates_what_is_due_into_a_directory_that_it_may_write_and_that_pers
     for key in ["NoNewPrivileges", "ProtectSystem", "ProtectHome", "PrivateTmp", "LimitCORE", "CapabilityBoundingSet"] {
         assert_eq!(value(SERVICE, key), value(UNIT, key), "{key}");
     }
+}
+
+/// The unit has no flag of its own: a command that a person runs would look elsewhere for a pause or a journal.
+#[test]
+fn the_unit_and_every_command_find_journals_and_credentials_in_one_place() {
+    let settings = settings(SETTINGS);
+    assert_eq!(settings.rotation.state_dir, Path::new("/var/lib").join(value(SERVICE, "StateDirectory")));
+    assert_eq!(value(SERVICE, "ExecStart"), "/usr/local/bin/vonage-sidecar rotate --if-due");
+    assert_eq!(settings.credentials.file.to_str(), value(SERVICE, "Environment").strip_prefix("VONAGE_SIDECAR_CREDENTIALS="));
+    assert!(!settings.rotation.policies.is_empty() && settings.rotation.schedule == Schedule::Off);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use rustix::process::Signal;
 use vonage_sidecar::emulator::Options;
 
 use super::rig::{Host, KEY, Load, OLD, one_account};
-use crate::support::process::instead_of_vonage;
+use crate::support::process::{instead_of_vonage, text_of};
+use crate::support::sidecar::PATIENCE;
 
 async fn host(rotation: &str) -> Host {
     Host::with(Options::with_account(KEY, &[OLD]), &one_account(&[OLD]), &format!("approve = \"never\"\n{rotation}")).await
@@ -75,6 +76,58 @@ async fn members_are_found_by_a_name_and_by_a_program() {
     assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, ids), "nothing begins that nobody could give leave to end");
 }
 
+/// The resolver takes `127.1` for a name, and its address for 127.0.0.1.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_everybody_at_its_addresses() {
+    let host = host("").await;
+    let address = host.sidecar.admin[0];
+    host.finds("", &format!("fleet.members = [\"http://127.1:{}\"]", address.port()));
+    host.does(&format!("rotate --account {KEY}")).await;
+    host.is_rotated(KEY, OLD);
+    assert_eq!(host.reports()[0]["members"][0]["name"], format!("http://{address}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_tells_of_two_sidecars_by_one_name_begins_nothing() {
+    let host = host("").await;
+    let one = |boot_id: &str| format!("{{\"name\":\"sidecar\",\"boot_id\":\"{boot_id}\",\"schema\":1}}\n");
+    host.home.write("told", &format!("{}{}", one("one"), one("other")));
+    host.finds("", &format!("fleet.command = [\"cat\", {:?}]", host.home.file("told")));
+    let told = host.refuses(&format!("rotate --account {KEY}"), "printed sidecar twice").await;
+    assert!(told.err.contains("a `name` of its own"), "{}", told.err);
+    assert_eq!((host.ids(KEY).len(), host.held(KEY).len()), (1, 1));
+}
+
+/// The program holds a lock until it ends, and so does what it has started.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_is_told_to_end_leaves_no_program_behind() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let host = host("").await;
+        host.finds("", "fleet.command = [\"/bin/sh\", \"-c\", \"echo $$ > started.new; mv started.new started; sleep 600 | cat\"]");
+        let rotating = host.home.start(&["rotate", "--account", KEY]);
+        let begun = async {
+            while !host.home.file("started").exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, begun).await.unwrap();
+        let group = rustix::process::Pid::from_raw(host.text("started").trim().parse().unwrap()).unwrap();
+        rotating.signal(signal);
+        assert_eq!(rotating.ends().await, Some(2));
+        let gone = async {
+            while rustix::process::test_kill_process_group(group).is_ok() && !is_a_zombie(group) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.expect("the program is still there");
+    }
+}
+
+/// Dead, and nobody has asked for its end: in a container there may be nobody.
+fn is_a_zombie(process: rustix::process::Pid) -> bool {
+    text_of(std::path::Path::new(&format!("/proc/{}/stat", process.as_raw_nonzero()))).contains(") Z ")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listed_member_that_is_silent_keeps_the_old_secret_alive_and_an_emergency_names_it() {
     let host = host("").await;
@@ -84,7 +137,8 @@ async fn a_listed_member_that_is_silent_keeps_the_old_secret_alive_and_an_emerge
     let line = waiting.prints("waiting: ").await;
     assert!(line.contains(&format!("127.0.0.1:{dead} does not answer (connection refused)")), "{line}");
     let second = host.run(&format!("rotate --account {KEY}")).await;
-    assert!(second.code == Some(2) && second.err.contains("another process is at it"), "{}", second.err);
+    assert!(second.code == Some(2) && second.err.contains(&format!("another process is at it (number {})", waiting.pid)), "{}", second.err);
+    assert!(second.err.contains("hint: wait for that one to end") && !second.err.contains("--state-dir"), "{}", second.err);
     assert_eq!(host.ids(KEY).len(), 2);
     waiting.signal(Signal::KILL);
     waiting.ends().await;

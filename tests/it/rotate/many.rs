@@ -45,6 +45,18 @@ async fn subaccounts_go_side_by_side_through_one_file_and_the_account_above_them
     assert_eq!(host.reports().len(), 6);
 }
 
+/// The file says that it does, and the provider does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_whose_primary_may_not_manage_it_is_managed_with_its_own_secret() {
+    let mut options = Options::with_account(PRIMARY.0, &[PRIMARY.1]);
+    options.accounts.push(AccountSpec::new(KEY, &[OLD]));
+    let primary = format!("[[account]]\napi_key = \"{}\"\nsecrets = [\"{}\"]\n", PRIMARY.0, PRIMARY.1);
+    let file = format!("{primary}{}primary = \"{}\"\n", one_account(&[OLD]), PRIMARY.0);
+    let host = Host::with(options, &file, "approve = \"never\"").await;
+    host.does(&format!("rotate --account {KEY}")).await;
+    host.is_rotated(KEY, OLD);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subaccount_that_fails_holds_the_account_above_it_back_and_the_next_run_does_the_rest() {
     let host = family().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vonage_sidecar::emulator::Options;
+use vonage_sidecar::emulator::{AccountSpec, Options};
 
 use super::looks::until_it_says;
 use crate::rotate::rig::{Host, KEY, Load, OLD, one_account};
@@ -46,6 +46,19 @@ async fn a_sidecar_that_would_forget_its_journal_says_so_and_rotates_nothing() {
 }
 
 #[tokio::test]
+async fn a_sidecar_that_waits_for_its_turn_to_deliver_ends_when_it_is_told_to() {
+    let emulator = vonage(Options::with_account(KEY, &[OLD])).await;
+    let home = Home::new();
+    home.write("credentials.toml", &one_account(&[OLD]));
+    let state = home.file("state");
+    let _turn_of_another = vonage_sidecar::rotation::lineage::disk::turn(&state).unwrap().unwrap();
+    let sidecar = home.with_settings(&here(emulator.address(), &format!("state_dir_persists = true\n{SECONDS}"))).await;
+    until_it_says(&sidecar, "/status", "\"step\":\"deploy\"").await;
+    sidecar.signal(rustix::process::Signal::TERM);
+    assert_eq!(sidecar.ends().await, Some(0));
+}
+
+#[tokio::test]
 async fn a_pause_is_kept_and_its_end_is_seen() {
     let emulator = vonage(Options::with_account(KEY, &[OLD])).await;
     let home = Home::new();
@@ -81,4 +94,17 @@ async fn what_is_due_is_rotated_by_the_command_and_nothing_else_is() {
     // The audit knows what the rotation left.
     let audit = host.does("secrets audit --history 1y").await;
     assert!(audit.out.contains("1 rotations") && audit.out.contains(" done "), "{}", audit.out);
+}
+
+#[tokio::test]
+async fn what_cannot_be_seen_is_exit_1_after_what_is_due_was_done() {
+    let mut options = Options::with_account(KEY, &[OLD]);
+    options.accounts.push(AccountSpec::new("dead1234", &["AnotherOne1"]));
+    let dead = "[[account]]\napi_key = \"dead1234\"\nsecrets = [\"DeadSecret1\"]\n";
+    let host = Host::with(options, &format!("{}{dead}", one_account(&[OLD])), "approve = \"never\"\n").await;
+    let settings = host.text("sidecar.toml");
+    host.home.write("sidecar.toml", &format!("{settings}[[rotation.policy]]\nmatch = \"{KEY}\"\nmax_age = \"1ms\"\n"));
+    let told = host.refuses("rotate --if-due", "not every account can be seen").await;
+    assert!(told.err.contains("caused by: dead1234"), "{}", told.err);
+    host.is_rotated(KEY, OLD);
 }

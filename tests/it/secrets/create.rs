@@ -74,6 +74,31 @@ async fn a_provider_that_says_nothing_leaves_the_value_on_disk() {
     is_added(&desk);
 }
 
+/// Executed after the command has given up, and after the next call was told something else.
+#[tokio::test]
+async fn a_value_that_an_earlier_call_may_have_made_is_kept_whatever_a_later_call_is_told() {
+    let two = |state: &vonage_sidecar::emulator::Control| state.state()["accounts"][KEY]["secrets"].as_array().unwrap().len() == 2;
+    for (fault, words) in [("throttled=1", "no secret of abcd1234 was made"), ("forbidden", "no secret of abcd1234 was made")] {
+        let desk = Desk::new().await;
+        desk.vonage().add_fault(rule("late=2500"));
+        desk.refuses(&format!("{CREATE} --give-up 1ms"), "not proven yet").await;
+        desk.vonage().add_fault(rule(fault));
+        let told = desk.refuses(&format!("{CREATE} --give-up 1ms"), words).await;
+        assert!(told.contains("the value of an earlier call") && desk.staged().len() == 1, "{told}");
+        assert!(desk.vonage().wait_for(two, Duration::from_secs(20)).await);
+        desk.does(CREATE).await;
+        is_added(&desk);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_was_never_sent_before_is_forgotten_when_it_is_not_made() {
+    let desk = Desk::new().await;
+    desk.vonage().add_fault(rule("forbidden"));
+    desk.refuses(CREATE, "no secret of abcd1234 was made").await;
+    assert_eq!((desk.staged().len(), desk.ids(KEY).len()), (0, 1));
+}
+
 #[tokio::test]
 async fn nothing_is_made_when_both_slots_are_taken_or_a_sink_could_not_take_it() {
     let desk = Desk::new().await;

@@ -3,7 +3,19 @@
 use http::Method;
 use vonage_sidecar::emulator::{Fault, Rule};
 
-use super::rig::family;
+use super::rig::{Desk, family};
+
+const CREATE: &str = "subaccounts create Team-B --with master01";
+
+/// The next creation ends like this.
+fn next_creation(desk: &Desk, fault: &str) {
+    let fault = fault.parse::<Fault>().unwrap();
+    desk.vonage().add_fault(Rule::new([fault]).on_path("/accounts/master01/subaccounts").on_method(Method::POST).times(1));
+}
+
+async fn made(desk: &Desk) -> usize {
+    desk.does("subaccounts list --with master01").await.matches("Team-B").count()
+}
 
 #[tokio::test]
 async fn an_account_that_the_file_does_not_know_is_enrolled_by_its_primary() {
@@ -37,13 +49,35 @@ async fn a_subaccount_is_made_with_its_secret_in_the_file() {
 #[tokio::test]
 async fn a_subaccount_whose_answer_got_lost_is_found_again_and_not_made_twice() {
     let desk = family().await;
-    let lost =
-        Rule::new(["reset-after".parse::<Fault>().unwrap()]).on_path("/accounts/master01/subaccounts").on_method(Method::POST).times(1);
-    desk.vonage().add_fault(lost);
-    desk.refuses("subaccounts create Team-B --with master01", "was made").await;
+    next_creation(&desk, "reset-after");
+    desk.refuses(CREATE, "nobody knows whether").await;
     assert_eq!(desk.staged().len(), 1);
-    desk.does("subaccounts create Team-B --with master01").await;
-    let listed = desk.does("subaccounts list --with master01").await;
-    assert_eq!(listed.matches("Team-B").count(), 1, "{listed}");
-    assert!(desk.staged().is_empty());
+    desk.does(CREATE).await;
+    assert_eq!((made(&desk).await, desk.staged().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_subaccount_whose_secret_is_not_live_yet_is_waited_for_and_not_made_twice() {
+    let desk = family().await;
+    next_creation(&desk, "status-after=504");
+    desk.refuses(CREATE, "nobody knows whether").await;
+    desk.vonage().add_fault(Rule::new(["refused".parse::<Fault>().unwrap()]).on_path("/account/get-balance"));
+    desk.refuses(&format!("{CREATE} --give-up 1ms"), "not proven yet").await;
+    desk.vonage().clear_faults();
+    desk.does(CREATE).await;
+    assert_eq!((made(&desk).await, desk.staged().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn another_subaccount_of_the_name_that_was_there_before_is_not_taken_for_the_new_one() {
+    let desk = family().await;
+    desk.does(CREATE).await;
+    next_creation(&desk, "throttled=1");
+    desk.refuses(CREATE, "no subaccount").await;
+    assert_eq!((made(&desk).await, desk.staged().len()), (1, 0), "the first call of its value made nothing");
+    next_creation(&desk, "reset-after");
+    desk.refuses(CREATE, "nobody knows whether").await;
+    next_creation(&desk, "throttled=1");
+    desk.does(CREATE).await;
+    assert_eq!((made(&desk).await, desk.staged().len()), (2, 0));
 }
