@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// The application that signs tokens
     #[arg(long, value_name = "ID", value_parser = application)]
     application: Option<ApplicationId>,
-    /// Where the app reaches the sidecar [default: localhost:8787, with TLS localhost:8443, as a proxy localhost:8788]
+    /// Where the app reaches the sidecar [default: localhost:8787, with TLS localhost:8443, as a proxy localhost:8789]
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
     /// The directory of the local authority, for an SDK that needs TLS or the proxy mode

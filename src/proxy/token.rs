@@ -113,7 +113,7 @@ pub fn settle(presence: Presence, claims: &Claims, tokens: &[AccessToken]) -> Re
 }
 
 /// Whether a value of `Authorization` or its kin presents a token: as a bearer or as the password of Basic. A user
-/// name alone counts as well: `http://TOKEN@localhost:8788` is how some write a proxy with a token.
+/// name alone counts as well: `http://TOKEN@localhost:8789` is how some write a proxy with a token.
 fn presents(value: &HeaderValue, tokens: &[AccessToken]) -> bool {
     match authorization::read(value) {
         Authorization::Bearer(token) => known(token.as_bytes(), tokens),

@@ -46,7 +46,12 @@ async fn every_recipe_has_the_options_of_its_sdk_and_placeholders_print_them() {
             assert!(recipe.text.contains(option), "{} does not have {option}", recipe.file);
             assert!(printed.out.contains(option), "placeholders for {} do not have {option}: {}", recipe.sdk, printed.out);
         }
-        assert!(README.contains(recipe.file.rsplit_once('/').unwrap().0), "{} is not in the README", recipe.file);
+        let directory = format!("`{}`", recipe.file.rsplit_once('/').unwrap().0);
+        let row = README.lines().find(|line| line.starts_with("| ") && line.contains(&directory));
+        let row = row.unwrap_or_else(|| panic!("{} is not in the README", recipe.file)).replace('`', "\"");
+        for option in recipe.options {
+            assert!(row.contains(option), "the README does not have {option} for {}: {row}", recipe.sdk);
+        }
         for word in ["abcd1234", "placeholder"] {
             assert!(recipe.text.contains(word) || recipe.sdk == "rust", "{} does not have {word}", recipe.file);
         }
@@ -67,7 +72,7 @@ async fn placeholders_are_variables_with_a_fresh_key_that_signs() {
     let output = std::process::Command::new("sh").args(["-c", &program]).current_dir(home.path()).output().unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
     let authority = home.path().join("my ca/ca.pem");
-    let expected = format!("abcd1234\nplaceholder\n{APPLICATION}\nhttp://localhost:8788\n1\n{}\n", authority.display());
+    let expected = format!("abcd1234\nplaceholder\n{APPLICATION}\nhttp://localhost:8789\n1\n{}\n", authority.display());
     let key = out.strip_prefix(&expected).unwrap_or_else(|| panic!("{out}"));
     assert!(SigningKey::parse(&PrivateKeyPem::parse(key).unwrap()).is_ok());
 }

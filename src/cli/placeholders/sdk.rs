@@ -46,7 +46,7 @@ impl Sdk {
     pub(super) fn usual_address(self) -> &'static str {
         match self {
             Self::Python | Self::Ruby => "localhost:8443",
-            Self::Cli => "localhost:8788",
+            Self::Cli => "localhost:8789",
             Self::Curl | Self::Node | Self::Java | Self::Kotlin | Self::Php | Self::Dotnet | Self::Go | Self::Rust => "localhost:8787",
         }
     }

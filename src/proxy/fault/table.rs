@@ -72,7 +72,7 @@ impl Fault {
                 407,
                 "proxy_token",
                 "this CONNECT needs a token of the listener, and has none or another one",
-                "write it into the proxy's URL: http://token:TOKEN@localhost:8788",
+                "write it into the proxy's URL: http://token:TOKEN@localhost:8789",
             ),
             Self::TunnelRefused => (
                 403,
