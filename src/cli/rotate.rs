@@ -208,6 +208,9 @@ fn fit_together(arguments: &Arguments) -> Result<(), Failure> {
                 .because("this is about secrets of accounts, which are replaced at any time")
                 .hint("leave it out, or name a key pair: --application ID; the window of a [[rotation.policy]] is for --if-due"))
         }
+        None if leak.leaked.is_some() && which.account.is_none() => {
+            Err(Failure::could_not_run("--leaked names a secret of one account").hint("name the account, too: --account KEY"))
+        }
         Some(_) if leak.emergency || approve.is_some() => {
             Err(Failure::could_not_run("--emergency and --approve are for secrets, not for key pairs")
                 .hint("leave it out, or name an account: --account KEY; the key pair of an application is replaced at once with --now"))

@@ -8,8 +8,8 @@
 //! Facts: survey, SMS (the types of JSON that are taken); RFC 8259 §8.1 (a byte order mark may be ignored); RFC 9110 §8.4.
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 
 use super::form;
 use super::strip::Unreadable;
@@ -42,7 +42,7 @@ pub fn kind(body: &[u8], headers: &HeaderMap, names: &[&'static str]) -> Result<
         Kind::Nothing => false,
         Kind::Form => form::hides(body, names),
         // Who believes the type, or guesses, may read a form.
-        Kind::Object | Kind::Other => content_type(headers).is_none_or(|_| says_form(headers)) && form::take(body, names).0.is_some(),
+        Kind::Object | Kind::Other => says_form(headers) && form::take(body, names).0.is_some(),
     };
     if seen_by_some { Err(Unreadable::Ambiguous) } else { Ok(kind) }
 }
@@ -68,7 +68,7 @@ const JSON_TYPES: [&str; 7] = [
 ];
 
 /// Character sets in which ASCII is ASCII.
-const PLAIN_CHARSETS: [&str; 5] = ["utf-8", "utf8", "us-ascii", "iso-8859-", "windows-125"];
+const PLAIN_CHARSETS: [&str; 7] = ["utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "latin1", "windows-125"];
 
 /// Whether the type is one of JSON, or none.
 pub fn says_json(headers: &HeaderMap) -> bool {
@@ -88,12 +88,20 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
 
 /// One type at most, not multipart, in letters that we can read.
 fn is_plain_type(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let Some(value) = values.next() else { return true };
-    let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-    let charset = text.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("charset="));
-    let is_plain = |charset: &str| PLAIN_CHARSETS.iter().any(|plain| charset.trim_matches(['"', ' ']).starts_with(plain));
-    values.all(|other| other == value) && !text.contains("multipart/") && charset.is_none_or(is_plain)
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(plain_type);
+    let Some(first) = kinds.next() else { return true };
+    first.is_some() && kinds.all(|other| other == first)
+}
+
+/// The type of a body that is text in which ASCII is ASCII; none of any other.
+fn plain_type(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?.to_ascii_lowercase();
+    let mut pieces = text.split(';').map(str::trim);
+    let kind = pieces.next().unwrap_or_default().to_owned();
+    let charsets = pieces.filter_map(|parameter| parameter.split_once('=')).filter(|(name, _)| name.trim() == "charset");
+    let is_plain = |charset: &str| charset.is_empty() || PLAIN_CHARSETS.iter().any(|plain| charset.starts_with(plain));
+    let all_plain = charsets.map(|(_, charset)| charset.trim_matches(['"', '\'', ' '])).all(is_plain);
+    (all_plain && !text.contains("multipart/")).then_some(kind)
 }
 
 fn is_coded(headers: &HeaderMap) -> bool {
@@ -107,8 +115,6 @@ fn is_json(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     const NAMES: &[&str] = &["api_key", "api_secret"];
@@ -134,6 +140,24 @@ mod tests {
             assert_eq!(of(br#"["a", 1]"#, said, ""), Ok(Kind::Other), "{said}");
             assert_eq!(of(b" \r\n", said, "gzip"), Ok(Kind::Nothing), "{said}");
         }
+    }
+
+    #[test]
+    fn a_type_with_a_parameter_is_plain_unless_its_letters_are_not_ascii() {
+        for said in
+            ["application/json; charset=", "text/plain; charset='utf-8'", "text/plain; charset=latin1", "text/plain; charset = ASCII"]
+        {
+            assert_eq!(of(br#"{"to":"1"}"#, said, ""), Ok(Kind::Object), "{said}");
+        }
+        for said in ["text/plain; charset =utf-7", "text/plain; charset=utf-8; charset=utf-16", "text/plain;charset='utf-7'"] {
+            assert_eq!(of(b"to=1", said, ""), Err(Unreadable::Opaque), "{said}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_bytes(b"multipart/form-data; boundary=b; x=\xe9").unwrap());
+        assert_eq!(kind(b"--b\r\n", &headers, NAMES), Err(Unreadable::Opaque));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        assert_eq!(kind(br#"{"to":"1"}"#, &headers, NAMES), Ok(Kind::Object));
     }
 
     #[test]

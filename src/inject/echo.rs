@@ -62,6 +62,9 @@ fn holds(text: &str, secret: &str) -> bool {
         if text.contains(secret) {
             return true;
         }
+        if !text.contains('%') {
+            return false;
+        }
         let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
         if decoded == text {
             return false;

@@ -53,6 +53,9 @@ pub fn without(text: &[u8], is_unwanted: impl Fn(&str) -> bool) -> Option<Vec<u8
 /// Whether a parameter with one of these names stands behind a `;`: for some readers that begins another one, for others it
 /// is part of a value. (In the value of such a parameter it is taken out with it.)
 pub fn hides(text: &[u8], names: &[&'static str]) -> bool {
+    if !text.contains(&b';') {
+        return false;
+    }
     let is_wanted = |piece: &[u8]| names.contains(&name(piece).as_ref());
     let others = text.split(|byte| *byte == b'&').filter(|piece| !is_wanted(piece));
     others.flat_map(|piece| piece.split(|byte| *byte == b';').skip(1)).any(is_wanted)

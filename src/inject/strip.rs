@@ -151,7 +151,7 @@ pub fn body(body: &Bytes, headers: &HeaderMap, endpoint: &Endpoint, claims: &mut
         Kind::Object => {
             claims.carried = if body::says_json(headers) { Carried::Object } else { Carried::Lying };
             // JSON is UTF-8, but who is lenient about that would find a credential.
-            let object = std::str::from_utf8(&text).map_err(|_| Unreadable::Json)?;
+            let object = std::str::from_utf8(&text).map_err(|_| Unreadable::Opaque)?;
             let (rest, taken) = json::take(object, names).map_err(|json::NotAnObject| Unreadable::Json)?;
             (rest.map(String::into_bytes), taken)
         }

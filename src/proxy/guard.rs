@@ -84,11 +84,21 @@ pub fn admit(mut head: Parts, listen: &Listen, via: Via, framing: RawFraming) ->
     browser(&head.headers)?;
     body_framing(&head.headers, framing)?;
     expectations(&head.headers)?;
+    head.uri = origin_form(&head.uri);
     let path = admit_path(&head, listen)?;
-    if let Some(path_and_query) = head.uri.path_and_query() {
-        head.uri = Uri::from(path_and_query.clone());
-    }
     Ok(Admitted { head, path, chosen })
+}
+
+/// Path and query. Slashes before the path are one: a base URL that ends in a slash makes two of it, and for some servers
+/// those begin a host.
+fn origin_form(uri: &Uri) -> Uri {
+    match uri.path_and_query() {
+        Some(path) if path.path().starts_with("//") => {
+            crate::inject::target(&format!("/{}", path.path().trim_start_matches('/')), path.query())
+        }
+        Some(path) => Uri::from(path.clone()),
+        None => Uri::default(),
+    }
 }
 
 /// A method as it may be written down. One that HTTP does not name is any text of the caller's.

@@ -1,7 +1,7 @@
 //! The one normal form in which a path is decided on (decoded until nothing changes, doubled slashes, `;` parameters,
 //! backslashes and a trailing slash resolved, case folded), and what else a server may read in it.
 //!
-//! The path that is sent stays as the caller wrote it, and how its server reads it is not ours to know. So nothing is
+//! The path that is sent stays as the caller wrote it (but for slashes before it), and how its server reads it is not ours to know. So nothing is
 //! guessed: a path with a dot segment has no normal form, since servers differ in what `..` takes away, nor has one
 //! with an escape that is none. Where another reading would meet a rule that the normal form does not, the request is
 //! refused, so no spelling opens what another one closes.

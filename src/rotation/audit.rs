@@ -35,6 +35,8 @@ pub enum Progress {
     Resting,
     /// A single command has staged a value that the file does not hold yet.
     Staged,
+    /// A rotation was asked for, and has done nothing yet.
+    Beginning,
     /// A rotation is.
     Rotating,
 }
@@ -109,7 +111,8 @@ pub fn breaches(seen: &Seen, policies: &[Policy], now: SystemTime) -> Vec<Breach
     }
     // Beside one that others depend on, a second one is what there should be.
     let is_pair = rows.len() > 1 && rows.iter().all(|row| row.keep == Keep::No);
-    if is_pair && seen.progress == Progress::Resting && rows.iter().all(|row| row.age.is_some_and(|age| age > OVERLAP)) {
+    let is_at_rest = matches!(seen.progress, Progress::Resting | Progress::Beginning);
+    if is_pair && is_at_rest && rows.iter().all(|row| row.age.is_some_and(|age| age > OVERLAP)) {
         found.push(Breach::TwoLive);
     }
     found.extend(changed(seen, listed).into_iter().map(Breach::Drift));
@@ -124,7 +127,7 @@ pub fn changed(seen: &Seen, listed: &[Listed]) -> Vec<Drift> {
     }
     let counts = |drift: &Drift| match (seen.progress, drift) {
         (Progress::Rotating | Progress::Staged, Drift::Foreign(_)) => false,
-        (Progress::Resting, Drift::Foreign(_)) | (_, Drift::Gone(_) | Drift::Dead(_)) => true,
+        (Progress::Resting | Progress::Beginning, Drift::Foreign(_)) | (_, Drift::Gone(_) | Drift::Dead(_)) => true,
     };
     drift::drift(listed, &seen.held).into_iter().filter(counts).collect()
 }

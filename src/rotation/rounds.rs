@@ -328,7 +328,7 @@ fn log_drift(before: &[Observed], now: &[Observed]) {
 pub fn due_in_words(observed: &Observed, now: SystemTime) -> String {
     match (&observed.listing, observed.progress) {
         (Err(why), _) => format!("not seen: {why}"),
-        (Ok(_), Progress::Rotating) => "under way".to_owned(),
+        (Ok(_), Progress::Rotating | Progress::Beginning) => "under way".to_owned(),
         (Ok(listing), Progress::Resting | Progress::Staged) => match listing.due {
             Due::Now => "now".to_owned(),
             Due::At(at) => {

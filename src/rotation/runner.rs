@@ -26,17 +26,16 @@ use crate::rotation::notify::Notifier;
 use crate::rotation::plan;
 use crate::rotation::provider::Provider;
 use crate::rotation::report::Who;
-use crate::rotation::secrets::halt::Stuck;
 use crate::rotation::secrets::task::Mode;
 use crate::rotation::secrets::turn::Underway;
-use crate::rotation::secrets::{Answer, Call, Chance, End, Journal, Machine, Memory, Outcome, Plan, Secrets, Start};
+use crate::rotation::secrets::{Chance, End, Journal, Machine, Memory, Plan, Secrets, Start};
 use crate::rotation::sinks::{NotDelivered, Sinks};
 use crate::secret::{ApiKey, ApiSecret, ApplicationId, Revision, SecretId};
 use crate::upstream::{SetupError, Upstream, client_tls};
 use crate::vonage::policy;
 use event::{Event, Told};
 pub use keypair::KeyOrder;
-use perform::{Kept, Own as _, Performer};
+use perform::{Kept, Performer};
 use secrets::Account;
 use summary::Witnessed;
 use terms::{Purpose, Terms};
@@ -46,6 +45,7 @@ pub mod drill;
 pub mod event;
 pub mod failures;
 mod keypair;
+mod leak;
 mod perform;
 mod secrets;
 pub mod summary;
@@ -174,7 +174,7 @@ impl Rotator {
         let performer = self.performer(&order.account, Kept::OnDisk(disk), tell);
         let (mut machine, first) = match (begun, order.want) {
             (Some(journal), _) => {
-                if let Some(end) = self.no_such_leak(order).await? {
+                if let Some(end) = self.no_such_leak(order, Some(&journal)).await? {
                     performer.tell_end(&end);
                     return Ok(Ran::Over(end));
                 }
@@ -185,6 +185,10 @@ impl Rotator {
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),
             (None, Want::Rotate) => {
                 let start = self.start(order, before)?;
+                if let Some(end) = self.no_such_leak(order, None).await? {
+                    performer.tell_end(&end);
+                    return Ok(Ran::Over(end));
+                }
                 let purpose = summary::purpose(&start.plan.task.mode);
                 (Machine::begin(start.clone(), now()), Event::Began { rotation: start.rotation, purpose })
             }
@@ -208,7 +212,7 @@ impl Rotator {
         let performer = self.performer(&order.account, Kept::Nowhere, tell);
         let machine = match left {
             Some(journal) if !journal.is_over() => {
-                if let Some(end) = self.no_such_leak(order).await? {
+                if let Some(end) = self.no_such_leak(order, Some(&journal)).await? {
                     return Ok(Preview::End(end));
                 }
                 self.resume(journal, order)?
@@ -252,29 +256,6 @@ impl Rotator {
             }
         }
         Ok(machine)
-    }
-
-    /// What was begun is not turned to a leak that the account does not have: it stays as it is.
-    async fn no_such_leak(&self, order: &Order) -> Result<Option<End>, NotRun> {
-        let Purpose::Emergency(Some(leaked)) = &order.terms.purpose else { return Ok(None) };
-        let parsed = self.sinks.read()?.parsed;
-        let own = Account { key: order.account.clone(), witnessed: Witnessed::default() };
-        for item in own.file(&parsed, None).items {
-            match own.call(self, &Call::List { with: item.value }).await {
-                Outcome::Answer(Answer::Listed(listed)) if listed.iter().any(|one| one.id == *leaked) => return Ok(None),
-                Outcome::Answer(Answer::Listed(_)) => return Ok(Some(End::Stuck(Stuck::NoSuchLeak(leaked.clone())))),
-                Outcome::Failed(cause) => return Ok(Some(End::Parked(Parked::Failing { doing: Doing::List, cause }))),
-                Outcome::Denied
-                | Outcome::Done
-                | Outcome::Moved
-                | Outcome::File(_)
-                | Outcome::Accepted
-                | Outcome::Refused
-                | Outcome::Answer(_)
-                | Outcome::Seen(_) => {}
-            }
-        }
-        Ok(None)
     }
 
     fn start(&self, order: &Order, before: Option<Journal>) -> Result<Start, NotRun> {

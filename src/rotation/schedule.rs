@@ -131,7 +131,7 @@ pub enum Turn {
 impl<'a> Subject<'a> {
     /// What the schedule needs of an account that was seen; none when its list could not be had and nothing is under way.
     pub fn of(seen: &'a Seen, policies: &'a [Policy], tried: Tried, now: SystemTime) -> Option<Self> {
-        if seen.listed.is_err() && seen.progress != Progress::Rotating {
+        if seen.listed.is_err() && matches!(seen.progress, Progress::Resting | Progress::Staged) {
             return None;
         }
         let rows = audit::rows(seen, now);
@@ -162,7 +162,7 @@ impl<'a> Subject<'a> {
     /// When a rotation of it may begin.
     pub fn due(&self, now: SystemTime) -> Due {
         let (earliest, window) = match self.progress {
-            Progress::Rotating => (SystemTime::UNIX_EPOCH, Window::Always),
+            Progress::Rotating | Progress::Beginning => (SystemTime::UNIX_EPOCH, Window::Always),
             Progress::Resting | Progress::Staged => match self.begins() {
                 Ok(begins) => begins,
                 Err(never) => return Due::Never(never),
@@ -196,7 +196,7 @@ impl<'a> Subject<'a> {
     fn urgency(&self) -> (u8, SystemTime) {
         let latest = self.replaceable.zip(self.policy).map_or(SystemTime::UNIX_EPOCH, |(made, policy)| made + policy.max_age);
         match self.progress {
-            Progress::Rotating => (0, latest),
+            Progress::Rotating | Progress::Beginning => (0, latest),
             Progress::Resting | Progress::Staged => (1, latest),
         }
     }
@@ -204,14 +204,14 @@ impl<'a> Subject<'a> {
     /// Whether it has a turn when these are the beginnings.
     fn may_run(&self, beginnings: Beginnings) -> bool {
         match (beginnings, self.progress) {
-            (Beginnings::Allowed, _) | (Beginnings::Paused, Progress::Rotating) => true,
+            (Beginnings::Allowed, _) | (Beginnings::Paused, Progress::Rotating | Progress::Beginning) => true,
             (Beginnings::Paused, Progress::Resting | Progress::Staged) => false,
         }
     }
 
     fn turn(&self) -> Turn {
         match self.progress {
-            Progress::Rotating => Turn::GoOn(self.account.clone()),
+            Progress::Rotating | Progress::Beginning => Turn::GoOn(self.account.clone()),
             Progress::Resting | Progress::Staged => Turn::Begin(self.account.clone()),
         }
     }

@@ -118,6 +118,7 @@ fn labelled(seen: Seen, parsed: &Parsed) -> Seen {
 /// Whether something is under way here. What cannot be read may be a rotation.
 pub fn progress(state_dir: &Path, account: &ApiKey) -> Progress {
     match (Disk::peek(&journals(state_dir), account), staged::find(state_dir, account.as_str())) {
+        (Ok(Some(journal)), _) if begun::is_under_way(&journal) && journal.is_at_the_beginning() => Progress::Beginning,
         (Ok(Some(journal)), _) if begun::is_under_way(&journal) => Progress::Rotating,
         (Err(_), _) => Progress::Rotating,
         (Ok(Some(_) | None), Ok(None)) => Progress::Resting,

@@ -10,13 +10,14 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::Whose;
-use super::enrol::{Newcomer, Place};
+use super::enrol::{Newcomer, Place, revision};
 use crate::cli::operator::{self, Files, Operator, denied, duration, entry, troubled, try_sinks};
 use crate::cli::report::{Failure, Outcome};
 use crate::credentials::file::Parsed;
 use crate::credentials::{Basic, Label};
 use crate::prove::Proof;
 use crate::rotation::drift;
+use crate::rotation::journal::disk::{Disk, journals};
 use crate::rotation::staged::{self, Known, NotStaged, Staged};
 use crate::secret::{ApiKey, ApiSecret};
 use crate::vonage::hosts::Host;
@@ -71,11 +72,19 @@ pub(super) fn create(arguments: &Arguments, files: &Files) -> Outcome {
 async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     let Whose { account, with } = &arguments.whose;
     let parsed = operator.held()?;
+    let _alone = alone(operator, account)?;
+    let before = find(operator, account.as_str())?;
+    let is_held =
+        |staged: &Staged| entry(&parsed, account).is_some_and(|entry| entry.secrets.iter().any(|item| item.value.same_as(&staged.value)));
+    let before = match before {
+        Some(staged) if is_held(&staged) => return delivered_before(arguments, staged, &parsed),
+        before => before,
+    };
     let access = Operator::access(&parsed, account, with.as_ref())?;
     let held = arguments.way.place.held(operator, account)?;
     let (basic, listed) = operator.listed(&access, account).await?;
     try_sinks(&arguments.way.place.sinks(operator)).await?;
-    let mut staged = match find(operator, account.as_str())? {
+    let mut staged = match before {
         Some(staged) => staged,
         None if listed.len() >= SLOTS => return Err(full(account, &parsed, &listed)),
         None => stage(operator, account.as_str(), listed.iter().map(|secret| secret.id.to_string()).collect())?,
@@ -97,6 +106,25 @@ async fn created(operator: &Operator, arguments: &Arguments) -> Outcome {
     let other = listed.iter().find(|secret| is_live && only.is_some_and(|only| secret.id.as_str() == only));
     let new = Newcomer { account, primary: with.as_ref(), value: &staged.value, made: made.as_ref(), other };
     let exit = arguments.way.place.add(operator, &held, &new).await?;
+    staged.forget().map_err(|error| unstaged(&error))?;
+    Ok(exit)
+}
+
+/// Nobody else makes, takes in or rotates a secret of the account meanwhile.
+fn alone(operator: &Operator, account: &ApiKey) -> Result<Disk, Failure> {
+    let disk = Disk::open(&journals(&operator.settings.rotation.state_dir), account);
+    disk.map_err(|error| Failure::could_not_run("nothing was done").caused_by(&error).hint("wait until the other one has ended"))
+}
+
+/// The run before this one delivered the value, and did not come to forget it.
+fn delivered_before(arguments: &Arguments, staged: Staged, parsed: &Parsed) -> Outcome {
+    let made = match &staged.known {
+        Known::Made(made) => Some(made),
+        Known::Nothing | Known::Perhaps => None,
+    };
+    let new = Newcomer { account: &arguments.whose.account, primary: None, value: &staged.value, made, other: None };
+    let mark = parsed.revision.clone().map_or_else(revision, Ok)?;
+    let exit = arguments.way.place.tell(&new, &mark, vec!["the credentials file".to_owned()])?;
     staged.forget().map_err(|error| unstaged(&error))?;
     Ok(exit)
 }
@@ -156,6 +184,7 @@ pub(super) fn import(arguments: &Arguments, files: &Files) -> Outcome {
 async fn imported(operator: &Operator, arguments: &Arguments, value: &ApiSecret) -> Outcome {
     let Whose { account, with } = &arguments.whose;
     let parsed = operator.held()?;
+    let _alone = alone(operator, account)?;
     let held = arguments.way.place.held(operator, account)?;
     if held.iter().any(|item| item.value.same_as(value)) {
         return Err(Failure::no(format!("the file holds this secret of {account} already")));

@@ -102,11 +102,13 @@ impl Place {
         };
         let sinks = self.sinks(operator);
         let words = format!("the new secret of {} is accepted, and is staged, but could not be delivered", new.account);
-        sinks.deliver(&delivery).await.map_err(|error| undelivered(&words, &error))?;
+        // What is staged is forgotten after this, so the credentials file must hold it.
+        let delivered = if self.to.is_some() { sinks.deliver(&delivery).await } else { sinks.deliver_and_see(&delivery).await };
+        delivered.map_err(|error| undelivered(&words, &error))?;
         self.tell(new, &revision, sinks.names())
     }
 
-    fn tell(&self, new: &Newcomer<'_>, revision: &Revision, written_to: Vec<String>) -> Outcome {
+    pub(super) fn tell(&self, new: &Newcomer<'_>, revision: &Revision, written_to: Vec<String>) -> Outcome {
         let id = new.made.map(|made| made.id.to_string());
         if self.json {
             let created_at = new.made.and_then(|made| made.created_at).map(|at| humantime::format_rfc3339_seconds(at).to_string());

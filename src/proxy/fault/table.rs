@@ -223,7 +223,7 @@ impl Fault {
             Self::ApplicationUnknown => (
                 403,
                 "application_unknown",
-                "the application of the token is not in the credentials file",
+                "the application of the token, or of the listener, is not in the credentials file",
                 "use an application of the file, or add it as an [[application]] with its private key",
             ),
             Self::ApplicationLimited => {

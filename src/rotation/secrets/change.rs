@@ -16,7 +16,7 @@ use crate::rotation::halt::Amiss;
 use crate::rotation::machine::{Rest, Verdict, milliseconds};
 use crate::secret::{ApiSecret, Revision, SecretId};
 
-/// How long a run that comes after the deadline tries to look at the sidecars.
+/// How long a run that comes after the deadline looks at the sidecars.
 const LATE_LOOK: Duration = Duration::from_secs(5);
 
 /// Where a change begins: what no sidecar has needs no leave of theirs.
@@ -56,10 +56,8 @@ pub(super) fn converge(view: &View<'_>, change: &Change) -> Need<Move> {
         (_, Mode::Emergency(_)) => go(State::Revoke(change.clone()), facts),
         (_, Mode::Rotate | Mode::Drill) => go(State::Soak(change.clone()), facts),
     };
-    match (gate(view, change, Soak::No), deadline(view)) {
+    match (gate(view, change, Soak::No), deadline(view, change)) {
         (Ok(members), _) => Ok(next(vec![Fact::Converged { members }])),
-        // A run that comes late looks once all the same: whoever has followed is not left behind.
-        (Err(Move::Do(look @ Effect::Look { .. })), Some(_)) if has_time(view) && view.waited() < LATE_LOOK => Ok(Move::Do(look)),
         (Err(_), Some(left)) if left.is_zero() => Ok(next(vec![Fact::LeftBehind { members: behind(view, change) }])),
         // After a leak nothing but the deadline ends the waiting.
         (Err(Move::Over(end)), Some(left)) => Ok(Move::Rest(Rest { span: view.journal.plan.poll.min(left), on: end.waits_for() })),
@@ -99,7 +97,7 @@ pub(super) fn revoke(view: &View<'_>, change: &Change) -> Need<Move> {
         None if !is_listed(id) => return gone(),
         None => {}
     }
-    if deadline(view).is_none() {
+    if deadline(view, change).is_none() {
         gate(view, change, Soak::Yes)?;
     }
     Ok(Move::Do(Effect::Call(Call::Revoke { id: id.clone(), with: change.stays.value.clone() })))
@@ -212,17 +210,19 @@ fn question(change: &Change, soak: Soak, span: Duration) -> Question<'_> {
     Question { revision: &change.revision, stays: &change.stays.id, must: Must::Accept, goes }
 }
 
-/// After a leak: what is left of the time that sidecars have to follow. It runs from the deploy, whoever deployed.
-fn deadline(view: &View<'_>) -> Option<Duration> {
+/// After a leak: what is left of the time that sidecars have to follow. It runs from the deploy, whoever deployed; a run that
+/// comes late has a moment to see who followed. Whoever calls an emergency off waits for every sidecar, unless the one that
+/// goes is the leaked one.
+fn deadline(view: &View<'_>, change: &Change) -> Option<Duration> {
     let Mode::Emergency(emergency) = &view.journal.plan.task.mode else { return None };
+    let is_leaked = emergency.leaked.is_some() && emergency.leaked.as_ref() == change.goes.id();
+    if change.then == Then::Finish(Ending::Aborted) && !is_leaked {
+        return None;
+    }
     let deployed = view.journal.trail.iter().rev().find(|entry| matches!(entry.fact, Fact::Deployed { .. }));
     let by_date = deployed.and_then(|entry| view.now.date.duration_since(entry.at).ok()).unwrap_or_default();
-    Some(emergency.deadline.saturating_sub(view.waited().max(by_date)))
-}
-
-/// Whether sidecars have any time to follow.
-fn has_time(view: &View<'_>) -> bool {
-    matches!(&view.journal.plan.task.mode, Mode::Emergency(emergency) if !emergency.deadline.is_zero())
+    let left = emergency.deadline.saturating_sub(view.waited().max(by_date));
+    Some(left.max(LATE_LOOK.min(emergency.deadline).saturating_sub(view.waited())))
 }
 
 fn behind(view: &View<'_>, change: &Change) -> Vec<String> {

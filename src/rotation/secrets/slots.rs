@@ -93,8 +93,10 @@ fn leaked(emergency: &Emergency, base: Base, revision: Revision) -> Result<Decis
         };
     };
     let Some(goes) = base.live.iter().find(|item| item.id == *id) else { return Err(Stuck::NoSuchLeak(id.clone())) };
+    let is_in_file = base.file.iter().any(|value| value.same_as(&goes.value));
+    let goes = if is_in_file { Goes::Used(goes.clone()) } else { Goes::Unused(goes.clone()) };
     match base.live.iter().find(|item| item.id != *id) {
-        Some(stays) => Ok(Decision::Free(change(stays, Goes::Used(goes.clone()), &base, revision, Then::Finish(Ending::Removed)))),
+        Some(stays) => Ok(Decision::Free(change(stays, goes, &base, revision, Then::Finish(Ending::Removed)))),
         None => Ok(Decision::Mint(base)),
     }
 }

@@ -57,13 +57,28 @@ fn check(view: &View<'_>, chance: &mut dyn Chance) -> Need<Move> {
     let listed = listed(view, &with.value)?;
     let checked = Fact::Checked { listed: listed.len(), live: live.len() };
     let picture = Picture { listed, file: file.items.iter().map(|item| item.value.clone()).collect(), live };
-    match slots::decide(&view.journal.plan.task.mode, &picture, chance.revision()).map_err(stuck)? {
+    let mode = &view.journal.plan.task.mode;
+    let decision = match slots::decide(mode, &picture, chance.revision()) {
+        Err(Stuck::NoSuchLeak(_)) if view.journal.is_between() => {
+            if is_left(&picture) {
+                return Ok(go(State::Report { ending: Ending::Removed }, vec![checked]));
+            }
+            slots::decide(&Mode::Rotate, &picture, chance.revision())
+        }
+        decided => decided,
+    };
+    match decision.map_err(stuck)? {
         Decision::Mint(base) => {
             let creation = Creation { value: chance.secret(), turned_down: 0, base, wish: Wish::Wanted };
             Ok(go(State::Create(creation), vec![checked, Fact::Staged]))
         }
         Decision::Free(change) => Ok(go(change::begin(change), vec![checked])),
     }
+}
+
+/// The leaked secret is gone already, by hand: whether all that is accepted is in the file.
+fn is_left(picture: &Picture<'_>) -> bool {
+    picture.live.iter().all(|one| picture.file.iter().any(|value| value.same_as(&one.value)))
 }
 
 /// The last value that this tool made, when the file lacks it: this rotation has not written it yet, or the file was put

@@ -240,6 +240,26 @@ fn after_a_leak_a_run_that_is_resumed_has_what_is_left_of_the_deadline_and_looks
 }
 
 #[test]
+fn who_calls_an_emergency_off_waits_for_every_sidecar() {
+    let mut calm = after_a_leak();
+    let behind = |calm: &Calm| Outcome::Seen(vec![Sighting { answer: evidence::Answer::Silent("stopped".to_owned()), ..calm.sighting() }]);
+    let begun = calm.run(|calm, effect| match effect {
+        Effect::Look { .. } => behind(calm),
+        Effect::ReadFile if calm.machine.journal().state.word() == "converge" => Outcome::Failed("dead".to_owned()),
+        other => calm.well(other),
+    });
+    assert!(matches!(begun, End::Parked(_)) && calm.listed.len() == 2, "{begun}");
+    calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
+    calm.machine.abort(calm.now, &mut calm.chance).unwrap();
+    let end = calm.run(|calm, effect| match effect {
+        Effect::Look { .. } => behind(calm),
+        other => calm.well(other),
+    });
+    assert!(matches!(end, End::Parked(Parked::NotConverged { .. })) && calm.listed.len() == 2, "{end}");
+    assert_eq!(left_behind(&calm.machine), None);
+}
+
+#[test]
 fn a_drill_switches_nothing_and_measures_both_ways() {
     let mut calm = Calm::new(Mode::Drill);
     assert_eq!(calm.run(Calm::well), End::Ended(Ending::Drilled));

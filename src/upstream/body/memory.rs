@@ -1,8 +1,8 @@
 //! The memory that all kept bodies share. What is taken of it for a body is given back when the body is gone.
 //!
 //! A body whose length is told gets all of it in advance, so that what is said to be there for a second attempt will be
-//! there. Heads that only announce bodies cannot take everything that way: a quarter is left for what has come. A small
-//! body counts for nothing, in however many pieces it comes.
+//! there. Heads that only announce bodies cannot take everything that way: a quarter is left for bodies of unknown length,
+//! which take what has come. A small body counts for nothing, in however many pieces it comes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ pub const SMALL: usize = 8 * 1024;
 #[derive(Debug)]
 pub struct ReplayMemory {
     free: AtomicUsize,
-    /// How much of it may still be taken for what has not come yet.
+    /// How much of it may still be taken by bodies whose length is told.
     in_advance: AtomicUsize,
 }
 

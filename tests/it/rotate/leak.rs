@@ -1,6 +1,9 @@
 //! A secret leaked, and its id is known: it goes within the deadline, another one is in use, and no request fails.
 
-use vonage_sidecar::emulator::Options;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use vonage_sidecar::emulator::{Lag, Options};
 
 use super::many::killed_at;
 use super::rig::{Host, KEY, Load, OLD, one_account};
@@ -25,7 +28,7 @@ async fn the_secret_that_is_named_is_revoked_within_the_deadline_and_the_other_o
     let (leaked, other) = (host.old_id(), host.vonage().secret_id(KEY, OTHER).unwrap());
     let began = vonage_sidecar::clock::now();
     let done = host.does(&format!("rotate --account {KEY} --emergency --leaked {leaked} --deadline 15s")).await;
-    assert!(began.elapsed() < std::time::Duration::from_secs(15), "every sidecar had followed, so nobody was to be waited for");
+    assert!(began.elapsed() < Duration::from_secs(15), "every sidecar had followed, so nobody was to be waited for");
     assert!(done.out.contains("the leaked secret is revoked, the other one in use") && !done.out.contains("left behind"), "{}", done.out);
     let accepted = host.vonage().accepted(KEY, OTHER);
     assert_eq!(Caller::new(host.sidecar.data[0]).get("/account/get-balance").await.status, 200);
@@ -53,6 +56,7 @@ async fn an_id_that_the_account_does_not_have_is_refused_and_changes_nothing() {
         let refused = host.refuses(&command, &format!("the account has no secret {unknown}")).await;
         assert!(refused.err.contains("`secrets list`"), "{}", refused.err);
         assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, ids));
+        assert!(!host.home.file(&format!("state/journals/{KEY}.json")).exists(), "nothing was begun");
         // What was refused does not stand in the way of the next command.
         let next = host.run(&format!("rotate --account {KEY} --approve {}", host.old_id())).await;
         assert!(!format!("{}{}", next.out, next.err).contains(unknown), "{}{}", next.out, next.err);
@@ -116,4 +120,33 @@ async fn an_unknown_id_does_not_turn_what_was_begun() {
     assert_eq!(host.text(&format!("state/journals/{KEY}.json")), journal);
     host.does(&format!("rotate --account {KEY} --soak 0s")).await;
     host.is_rotated(KEY, OLD);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_command_finishes_an_emergency_that_was_killed_after_the_revoke() {
+    let host = Host::new().await;
+    let leaked = host.old_id();
+    host.vonage().set_lag(None, Lag { new: Duration::ZERO, revoked: Duration::from_secs(2) });
+    let command = format!("rotate --account {KEY} --emergency --leaked {leaked} --deadline 15s");
+    killed_at(&host, &format!("{command} --json"), "\"step\":\"verify\"").await;
+    assert!(!host.ids(KEY).contains(&leaked));
+    host.does(&command).await;
+    host.is_rotated(KEY, OLD);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emergency_ends_well_when_the_leaked_secret_was_revoked_by_hand_meanwhile() {
+    let host = begun("rotate --soak 60s", "\"step\":\"soak\"").await;
+    let old = host.old_id();
+    let leaked = host.ids(KEY).into_iter().find(|id| *id != old).unwrap();
+    let command = format!("rotate --account {KEY} --emergency --leaked {leaked} --deadline 15s");
+    // A sink that cannot be written stops it where it is decided anew what goes.
+    let file = host.home.file("credentials.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    host.refuses(&command, "0644").await;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(host.vonage().revoke_secret(KEY, &leaked));
+    let done = host.does(&command).await;
+    assert!(done.out.contains("the leaked secret is revoked, the other one in use"), "{}", done.out);
+    assert_eq!(host.ids(KEY), [old]);
 }

@@ -195,6 +195,8 @@ async fn after_a_leak_a_secret_that_nobody_holds_is_revoked_and_a_dead_file_says
     let host = Host::with(options, &one_account(&[OLD]), "").await;
     host.holds(&[OLD]);
     host.refuses(&format!("rotate --account {KEY}"), "is not in the credentials file").await;
+    let audited = host.run("secrets audit").await;
+    assert!(audited.code == Some(1) && audited.out.contains("foreign"), "what was begun hides no stranger: {}{}", audited.out, audited.err);
     host.does(&format!("rotate --account {KEY} --emergency --revoke-first")).await;
     host.is_rotated(KEY, OLD);
     assert!(host.vonage().secret_id(KEY, "Thief12345").is_none());
