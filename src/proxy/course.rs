@@ -1,13 +1,15 @@
 //! The course of one request through its attempts: what comes after a refusal. Pure.
 //!
-//! Invariants: each secret at most once; two attempts with values of the file and two with values that left it: either may
-//! be dead without our knowing, and must not take the turn of the others. More only for a value that came after the
-//! second refusal. One more only for a value that the provider was
-//! seen to accept on a later attempt than this request's own: it was not live yet then, and is now; or, where nothing but
-//! a request can show that, for one that was refused before this request has waited. Never more than five;
-//! nothing is sent again unless the last answer was a refusal or might be one, or said that the time of our token is
-//! over, which takes a fresh one by the same key, once; the first answer is what goes back
-//! when nothing was accepted.
+//! Invariants:
+//! - each secret at most once, and never more than five attempts: two with values of the file, two with values that left it
+//!   (either may be dead without our knowing, and must not take the turn of the others), and one with a value that came
+//!   after the second refusal;
+//! - one more, within the five, for a value that the provider was seen to accept on a later attempt than this request's own:
+//!   it was not live yet then, and is now; or, where nothing but a request can show that, for one that was refused before
+//!   this request has waited;
+//! - nothing is sent again unless the last answer was a refusal or might be one, or said that the time of our token is over,
+//!   which takes a fresh one by the same key, once;
+//! - the first answer is what goes back when nothing was accepted.
 
 use std::time::Instant;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::halt::Halt as _;
 use super::keypair;
 use super::secrets::End;
-use super::secrets::halt::{Ending, Stuck, Unapproved};
+use super::secrets::halt::{Ending, Stuck};
 use crate::secret::{ApiKey, ApplicationId, Revision};
 
 /// The number of the format.
@@ -62,10 +62,10 @@ impl Event {
             End::Parked(parked) => (Kind::Parked, parked.to_string(), parked.remedy()),
             End::Stuck(stuck @ Stuck::AllRefused) => (Kind::AllRefused, stuck.to_string(), stuck.remedy()),
             End::Stuck(stuck) => (Kind::Stuck, stuck.to_string(), stuck.remedy()),
-            End::Awaiting(Unapproved(id)) => (
+            End::Awaiting(unapproved) => (
                 Kind::AwaitingApproval,
-                format!("the revoke of {id} waits for the approval of a person"),
-                format!("vonage-sidecar rotate --account {account} --approve {id}"),
+                format!("the revoke of {} waits for the approval of a person", unapproved.id()),
+                format!("vonage-sidecar rotate --account {account} --approve {}", unapproved.id()),
             ),
         };
         Some(Self { rotation: rotation.map(ToString::to_string), ..Self::about(event, account, at, reason, remedy) })
@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::rotation::effect::Doing;
     use crate::rotation::halt::Parked;
+    use crate::rotation::secrets::halt::Unapproved;
     use crate::secret::SecretId;
 
     #[test]
@@ -126,7 +127,7 @@ mod tests {
             (End::Parked(Parked::Failing { doing: Doing::List, cause: "nothing".to_owned() }), "parked"),
             (End::Stuck(Stuck::NoEvidence), "stuck"),
             (End::Stuck(Stuck::AllRefused), "all_refused"),
-            (End::Awaiting(Unapproved(id())), "awaiting_approval"),
+            (End::Awaiting(Unapproved::NotOurs(id())), "awaiting_approval"),
         ] {
             let document: serde_json::Value = serde_json::from_str(&told(end).unwrap().json()).unwrap();
             assert_eq!((document["schema"].as_u64(), document["event"].as_str()), (Some(1), Some(word)));

@@ -179,7 +179,9 @@ impl Rotator {
                     return Ok(Ran::Over(end));
                 }
                 let machine = self.resume(journal, order)?;
-                let resumed = Event::Resumed { rotation: machine.journal().rotation.clone(), step: machine.journal().state.word() };
+                let journal = machine.journal();
+                let (rotation, step) = (journal.rotation.clone(), journal.state.word());
+                let resumed = Event::Resumed { rotation, step, purpose: summary::purpose(&journal.plan.task.mode) };
                 (machine, resumed)
             }
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),

@@ -43,8 +43,10 @@ pub enum Event {
     Resumed {
         /// Its name.
         rotation: Revision,
-        /// Where it was.
+        /// Where it goes on.
         step: &'static str,
+        /// What it is for, by now.
+        purpose: Purpose,
     },
     /// It is in this step, and that is on the disk.
     Step {
@@ -118,7 +120,9 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Began { rotation, purpose } => write!(f, "{} {rotation} begins", purpose.to_string().to_lowercase()),
-            Self::Resumed { rotation, step } => write!(f, "rotation {rotation} goes on at {step}"),
+            Self::Resumed { rotation, step, purpose } => {
+                write!(f, "{} {rotation} goes on at {step}", purpose.to_string().to_lowercase())
+            }
             Self::Would { step } => write!(f, "it would go on with: {step}; nothing was changed"),
             Self::Step { step } => write!(f, "step {step}"),
             Self::Doing { doing } => write!(f, "{doing}"),

@@ -49,7 +49,8 @@ impl Rotator {
         let begun = disk.load::<KeyPairs>()?.filter(|journal| !journal.is_over());
         let (machine, first) = match (begun, order.want) {
             (Some(journal), _) => {
-                let resumed = Event::Resumed { rotation: journal.rotation.clone(), step: journal.state.word() };
+                let (rotation, step) = (journal.rotation.clone(), journal.state.word());
+                let resumed = Event::Resumed { rotation, step, purpose: Purpose::Application };
                 (self.resume_keys(journal, order)?, resumed)
             }
             (None, Want::Resume | Want::Abort) => return Ok(Ran::NothingBegun),

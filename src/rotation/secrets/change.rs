@@ -236,10 +236,11 @@ fn behind(view: &View<'_>, change: &Change) -> Vec<String> {
 /// A secret that this tool did not make may have users that no sidecar serves: a person decides.
 fn approved(view: &View<'_>, change: &Change) -> Need<()> {
     let (Some(id), false) = (change.goes.id(), change.then == Then::Finish(Ending::Aborted)) else { return Ok(()) };
-    let needed = match view.journal.plan.task.approve {
-        Approve::First => !view.journal.memory.made.contains(id),
-        Approve::Always => true,
-        Approve::Never => false,
+    let is_ours = view.journal.memory.made.contains(id);
+    let asked = match (view.journal.plan.task.approve, is_ours) {
+        (Approve::Never, _) | (Approve::First, true) => return Ok(()),
+        (Approve::First | Approve::Always, false) => Unapproved::NotOurs(id.clone()),
+        (Approve::Always, true) => Unapproved::Always(id.clone()),
     };
-    if needed && !view.journal.memory.approved.contains(id) { Err(Move::Over(End::Awaiting(Unapproved(id.clone())))) } else { Ok(()) }
+    if view.journal.memory.approved.contains(id) { Ok(()) } else { Err(Move::Over(End::Awaiting(asked))) }
 }

@@ -26,8 +26,22 @@ pub enum Ending {
 
 /// A person must say that this secret may be revoked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} was not made by this tool, and users of it that no sidecar serves cannot be seen")]
-pub struct Unapproved(pub SecretId);
+pub enum Unapproved {
+    /// It may have users that no sidecar serves.
+    #[error("{0} was not made by this tool, and users of it that no sidecar serves cannot be seen")]
+    NotOurs(SecretId),
+    /// Every revoke is asked for.
+    #[error("{0} is revoked on the word of a person only (`rotation.approve = \"always\"`)")]
+    Always(SecretId),
+}
+
+impl Unapproved {
+    /// Which one.
+    pub fn id(&self) -> &SecretId {
+        let (Self::NotOurs(id) | Self::Always(id)) = self;
+        id
+    }
+}
 
 /// What is not as it was left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,11 +130,11 @@ impl Halt for Stuck {
 
 impl Halt for Unapproved {
     fn remedy(&self) -> String {
-        format!("when nobody else uses it, say so with `rotate --approve {}`", self.0)
+        format!("when nobody else uses it, say so with `rotate --approve {}`", self.id())
     }
 
     fn adds(&self) -> Vec<String> {
-        vec!["--approve".to_owned(), self.0.to_string()]
+        vec!["--approve".to_owned(), self.id().to_string()]
     }
 }
 

@@ -136,7 +136,7 @@ impl Calm {
 fn the_way_from_the_first_step_to_the_last() {
     let mut calm = Calm::new(Mode::Rotate);
     let approve = calm.run(Calm::well);
-    assert_eq!(approve, End::Awaiting(Unapproved(id("old"))), "nobody knows who else uses what this tool did not make");
+    assert_eq!(approve, End::Awaiting(Unapproved::NotOurs(id("old"))), "nobody knows who else uses what this tool did not make");
     calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
     calm.machine.approve(id("old"));
     assert_eq!(calm.run(Calm::well), End::Ended(Ending::Done));
@@ -280,7 +280,7 @@ fn what_keeps_failing_is_parked_after_a_minute_and_the_journal_stays_where_it_wa
         assert!(matches!(end, End::Parked(Parked::Failing { doing: failed, .. }) if failed == doing), "{doing}: {end}");
         assert!(calm.now.instant - begun >= Duration::from_secs(60), "{doing}");
         calm.machine = Machine::resume(calm.machine.journal().clone(), calm.now);
-        assert_eq!(calm.run(Calm::well), End::Awaiting(Unapproved(id("old"))), "{doing}: it goes on when the cause is gone");
+        assert_eq!(calm.run(Calm::well), End::Awaiting(Unapproved::NotOurs(id("old"))), "{doing}: it goes on when the cause is gone");
     }
 }
 

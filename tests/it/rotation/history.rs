@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use vonage_sidecar::rotation::effect::Deploy;
 use vonage_sidecar::rotation::machine::{self, Now, State as _};
-use vonage_sidecar::rotation::secrets::halt::Unapproved;
 use vonage_sidecar::rotation::secrets::state::State;
 use vonage_sidecar::rotation::secrets::{Answer, Call, Effect, End, File, Item, Journal, Machine, Memory, Outcome, Secrets, Start};
 use vonage_sidecar::secret::{ApiSecret, Revision, SecretId};
@@ -298,12 +297,12 @@ impl History {
                 self.check_ended(which);
             }
             _ if rotator.runs == 0 => rotator.end = Some(end),
-            End::Awaiting(Unapproved(id)) => {
+            End::Awaiting(unapproved) => {
                 self.start_again(which, Duration::from_secs(60));
                 let no = self.luck.percent(10);
                 let now = Now { instant: self.rotators[which].at, date: self.world.date(self.base) };
                 let machine = &mut self.rotators[which].machine;
-                if no { machine.abort(now, &mut self.chance).unwrap_or(()) } else { machine.approve(id) }
+                if no { machine.abort(now, &mut self.chance).unwrap_or(()) } else { machine.approve(unapproved.id().clone()) }
             }
             End::Parked(_) | End::Stuck(_) => self.start_again(which, Duration::from_secs(120)),
         }
