@@ -33,10 +33,19 @@ pub trait Halt: fmt::Display {
     /// What to do.
     fn remedy(&self) -> String;
 
-    /// What must be added to the command that goes on.
-    fn adds(&self) -> Vec<String> {
-        Vec::new()
+    /// How it goes on once that is done.
+    fn then(&self) -> ThenRun {
+        ThenRun::TheSameWith(Vec::new())
     }
+}
+
+/// Which command goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ThenRun {
+    /// The one that was run, with these words more.
+    TheSameWith(Vec<String>),
+    /// The one that was run is wrong: another one.
+    Another,
 }
 
 /// What a rotation replaces.

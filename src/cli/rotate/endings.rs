@@ -2,7 +2,7 @@
 
 use crate::cli::line::Line;
 use crate::cli::report::{self, Exit, Failure, Outcome};
-use crate::rotation::halt::{End, Halt};
+use crate::rotation::halt::{End, Halt, ThenRun};
 use crate::rotation::journal::disk::DiskError;
 use crate::rotation::machine::Kind;
 use crate::rotation::runner::all::Came;
@@ -34,7 +34,7 @@ pub(in crate::cli) fn conclude(came: &[(ApiKey, Came)], goes_on: impl Fn(&ApiKey
 
 fn words(came: &Came, goes_on: Line) -> String {
     match came {
-        Came::Ran(Ran::Over(end)) => end.halt().map_or_else(|| end.to_string(), |halt| format!("{end}\n{}", command(halt, goes_on))),
+        Came::Ran(Ran::Over(end)) => end.halt().map_or_else(|| end.to_string(), |halt| format!("{end}{}", command(halt, goes_on))),
         Came::Ran(Ran::NothingBegun) => "there is no rotation to go on with".to_owned(),
         Came::NotRun(error) => error.to_string(),
         Came::Waits(child) => format!("not begun, since {child}, which it manages, is not done"),
@@ -46,13 +46,16 @@ pub(super) fn ended<K: Kind>(what: &str, end: &End<K>, goes_on: Line) -> Failure
     let failure = Failure::no(what);
     match end.halt() {
         None => failure,
-        Some(halt) => failure.because(halt).hint(format!("{}\n{}", halt.remedy(), command(halt, goes_on))),
+        Some(halt) => failure.because(halt).hint(format!("{}{}", halt.remedy(), command(halt, goes_on))),
     }
 }
 
-/// On a line of its own, so that it can be pasted.
+/// On a line of its own, so that it can be pasted. Nothing when it would be wrong again.
 fn command(halt: &dyn Halt, goes_on: Line) -> String {
-    format!("      it goes on with: {}", goes_on.more(halt.adds()))
+    match halt.then() {
+        ThenRun::TheSameWith(words) => format!("\n      it goes on with: {}", goes_on.more(words)),
+        ThenRun::Another => String::new(),
+    }
 }
 
 /// A run that was none.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rotation::halt::{Amiss, Halt};
+use crate::rotation::halt::{Amiss, Halt, ThenRun};
 use crate::rotation::report::Outcome;
 use crate::secret::SecretId;
 
@@ -126,6 +126,10 @@ impl Halt for Stuck {
         };
         words.to_owned()
     }
+
+    fn then(&self) -> ThenRun {
+        if let Self::NoSuchLeak(_) = self { ThenRun::Another } else { ThenRun::TheSameWith(Vec::new()) }
+    }
 }
 
 impl Halt for Unapproved {
@@ -133,8 +137,8 @@ impl Halt for Unapproved {
         format!("when nobody else uses it, say so with `rotate --approve {}`", self.id())
     }
 
-    fn adds(&self) -> Vec<String> {
-        vec!["--approve".to_owned(), self.id().to_string()]
+    fn then(&self) -> ThenRun {
+        ThenRun::TheSameWith(vec!["--approve".to_owned(), self.id().to_string()])
     }
 }
 

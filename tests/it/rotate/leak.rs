@@ -54,7 +54,7 @@ async fn an_id_that_the_account_does_not_have_is_refused_and_changes_nothing() {
     for host in [host(&[OLD, OTHER]).await, host(&[OLD]).await] {
         let (file, ids) = (host.text("credentials.toml"), host.ids(KEY));
         let refused = host.refuses(&command, &format!("the account has no secret {unknown}")).await;
-        assert!(refused.err.contains("`secrets list`"), "{}", refused.err);
+        assert!(refused.err.contains("`secrets list`") && !refused.err.contains("it goes on with"), "{}", refused.err);
         assert_eq!((host.text("credentials.toml"), host.ids(KEY)), (file, ids));
         assert!(!host.home.file(&format!("state/journals/{KEY}.json")).exists(), "nothing was begun");
         // What was refused does not stand in the way of the next command.
