@@ -29,8 +29,10 @@ pub mod json;
 pub mod path;
 pub mod signature;
 pub mod strip;
+mod unreadable;
 
 pub use strip::{Carried, Stripped};
+pub use unreadable::Unreadable;
 
 /// A parameter with its value, which may be a secret.
 pub type Parameter = (&'static str, Zeroizing<String>);

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
+use super::Unreadable;
 use super::form;
-use super::strip::Unreadable;
 
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

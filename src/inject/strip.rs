@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::authorization::{self, Authorization};
 use super::body::{self, Kind};
-use super::{form, json, path};
+use super::{Unreadable, form, json, path};
 use crate::jwt::Placeholder;
 use crate::jwt::placeholder::Broken;
 use crate::vonage::endpoints::{Endpoint, Scheme};
@@ -90,23 +90,6 @@ impl Bearer {
             Self::Absent | Self::Broken => false,
         }
     }
-}
-
-/// Why a request cannot be cleaned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// Basic that cannot be decoded, so that the account it names is not known.
-    #[error("Basic credentials that cannot be decoded")]
-    Basic,
-    /// It begins as a JSON object and is none.
-    #[error("the body begins as a JSON object but is cut short or malformed")]
-    Json,
-    /// We cannot read it, and the provider might.
-    #[error("the body is compressed, multipart or in other letters than ASCII and its like")]
-    Opaque,
-    /// Query or body hold a credential that some readers see and others do not.
-    #[error("a credential stands where only some readers see it")]
-    Ambiguous,
 }
 
 /// Cleans the head. On a pass-through row the caller's own credential stays.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
-use crate::inject::strip::Unreadable;
+use crate::inject::Unreadable;
 use crate::upstream::{ConnectError, SendError};
 
 mod table;
