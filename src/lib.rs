@@ -6,8 +6,9 @@
 //! another one that is held, and only then: a refused call has done nothing, so nothing happens twice. When all are
 //! refused although they worked a moment ago, the request waits a few seconds for a newer file. So **no request
 //! fails because a secret was rotated, and none is sent twice.** Everything else about a request and its answer is
-//! left as it is, but for the headers that [`proxy::headers`] names. One process serves many accounts and all Vonage hosts, since the path tells the host. It runs
-//! beside its app: in the same pod, in the same container network, or on the same machine.
+//! left as it is, but for the headers that [`proxy::headers`] names. One process serves many accounts and all Vonage hosts,
+//! since the path tells the host. It runs beside its app: in the same pod, in the same container network, or on the same
+//! machine.
 //!
 //! This page is the map. The `README.md` is for those who run it.
 //!
